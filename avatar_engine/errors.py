@@ -39,3 +39,7 @@ class WeightsError(AvatarError):
 
 class OutputError(AvatarError):
     """The output cannot be written."""
+
+
+class AvatarWarning(UserWarning):
+    """Something was put right on the way (a clamped value, an unknown script): one line, given once."""
