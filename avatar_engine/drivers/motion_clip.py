@@ -27,6 +27,7 @@ ON_GRID_S = 0.001
 HARMLESS = 1e-4
 "So far beyond its range a value is rounding, not news."
 
+_COLUMNS = (*ARKIT_NAMES, "head yaw", "head pitch", "head roll", "gaze x", "gaze y")
 _LEFT_OUT, _LEFT_IN = ARKIT_INDEX["eyeLookOutLeft"], ARKIT_INDEX["eyeLookInLeft"]
 _RIGHT_OUT, _RIGHT_IN = ARKIT_INDEX["eyeLookOutRight"], ARKIT_INDEX["eyeLookInRight"]
 _UP = [ARKIT_INDEX["eyeLookUpLeft"], ARKIT_INDEX["eyeLookUpRight"]]
@@ -159,38 +160,25 @@ def fit(clip: MotionClip, limits: Limits) -> tuple[MotionClip, str | None]:
 
     Where gaze and eyeLook weights disagree gaze wins: the weights are made to follow it.
     """
-    parts = (
-        ("weight", clip.weights, np.zeros(52), np.array(limits.weights), ARKIT_NAMES, 1.0),
-        (
-            "head",
-            clip.head_rad,
-            -np.array(limits.head_rad),
-            np.array(limits.head_rad),
-            ("yaw", "pitch", "roll"),
-            180 / np.pi,
-        ),
-        (
-            "gaze",
-            clip.gaze_rad,
-            -np.array(limits.gaze_rad),
-            np.array(limits.gaze_rad),
-            ("x", "y"),
-            180 / np.pi,
-        ),
-    )
-    clamped = []
-    beyond = np.zeros(len(clip), bool)
-    worst: tuple[float, str] = (0.0, "")
-    for kind, values, low, high, names, scale in parts:
-        low32, high32 = low.astype(np.float32), high.astype(np.float32)
-        clamped.append(np.clip(values, low32, high32))
-        excess = np.abs(values.astype(np.float64) - clamped[-1])
-        beyond |= (excess > HARMLESS).any(axis=1)
-        if excess.size and excess.max() > max(HARMLESS, worst[0]):
-            frame, column = np.unravel_index(int(excess.argmax()), excess.shape)
-            value = float(values[frame, column]) * scale
-            text = f"{kind} {names[column]} is {value:.4g} at frame {frame}, the avatar goes {low[column] * scale:.4g}..{high[column] * scale:.4g}"
-            worst = (float(excess.max()), text)
-    weights, head_rad, gaze_rad = clamped
+    degrees = 180 / np.pi
+    weights, weight_excess = _clamp(clip.weights, np.zeros(len(ARKIT_NAMES)), np.array(limits.weights))
+    head_rad, head_excess = _clamp(clip.head_rad, -np.array(limits.head_rad), np.array(limits.head_rad))
+    gaze_rad, gaze_excess = _clamp(clip.gaze_rad, -np.array(limits.gaze_rad), np.array(limits.gaze_rad))
+    excess = np.concatenate([weight_excess, head_excess, gaze_excess], axis=1)
     fitted = replace(clip, weights=with_gaze_weights(weights, gaze_rad), head_rad=head_rad, gaze_rad=gaze_rad)
-    return fitted, f"{int(beyond.sum())} of {len(clip)} frames clamped: {worst[1]}" if worst[1] else None
+    if not (excess > HARMLESS).any():
+        return fitted, None
+    frame, column = np.unravel_index(int(excess.argmax()), excess.shape)
+    values = np.concatenate([clip.weights, clip.head_rad * degrees, clip.gaze_rad * degrees], axis=1)
+    allowed = np.concatenate([weights, head_rad * degrees, gaze_rad * degrees], axis=1)
+    beyond = int((excess > HARMLESS).any(axis=1).sum())
+    return fitted, (
+        f"{beyond} of {len(clip)} frames go beyond what the avatar can show and were clamped: worst at frame "
+        f"{frame}, {_COLUMNS[column]} {values[frame, column]:.4g} became {allowed[frame, column]:.4g}"
+    )
+
+
+def _clamp(values: Float32, low: Float64, high: Float64) -> tuple[Float32, Float64]:
+    """Clamped values, and by how much each was beyond."""
+    clamped = np.clip(values, low.astype(np.float32), high.astype(np.float32))
+    return clamped, np.abs(values.astype(np.float64) - clamped)

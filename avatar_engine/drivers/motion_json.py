@@ -44,8 +44,8 @@ class JsonMotionWriter:
         head = ", ".join(f"{np.degrees(float(a)):.9g}" for a in frame.head_rad)
         gaze = ", ".join(f"{np.degrees(float(a)):.9g}" for a in frame.gaze_rad)
         self._file.write(
-            f'{"," if self._written else ""}\n{{"time": {frame.index / FRAME_RATE:.2f}, "weights": [{weights}], '
-            f'"head_deg": [{head}], "gaze_deg": [{gaze}]}}'
+            f'{"," if self._written else ""}\n{{"time": {frame.index / FRAME_RATE:.2f}, '
+            f'"weights": [{weights}], "head_deg": [{head}], "gaze_deg": [{gaze}]}}'
         )
         self._written += 1
 
@@ -147,14 +147,12 @@ class _Reader:
             raise self._error("'names' must list the 52 ARKit names")
         for name in names:
             if name not in ARKIT_NAMES:
-                raise self._error(
-                    f"unknown name {name!r}{nearest(name, ARKIT_NAMES)} in 'names'; expected the 52 ARKit names"
-                )
+                close = nearest(name, ARKIT_NAMES)
+                raise self._error(f"unknown name {name!r}{close} in 'names'; expected the 52 ARKit names")
         missing = [name for name in ARKIT_NAMES if name not in names]
         if missing:
-            raise self._error(
-                f"'names' lacks {', '.join(missing[:4])}{' …' if len(missing) > 4 else ''}; expected the 52 ARKit names"
-            )
+            listed = ", ".join(missing[:4]) + (" …" if len(missing) > 4 else "")
+            raise self._error(f"'names' lacks {listed}; expected the 52 ARKit names")
         if len(names) != len(ARKIT_NAMES):
             twice = next(name for name in names if names.count(name) > 1)
             raise self._error(f"'names' holds {twice!r} twice")
@@ -177,7 +175,7 @@ class _Reader:
             return np.arange(len(frames)) / self._fps
         times = np.empty(len(frames))
         for index, frame in enumerate(frames):
-            time = frame.get("time")
+            time: Any = frame.get("time")
             if type(time) not in (int, float) or not abs(time) < 1e12:
                 raise self._error(f"frame {index}: 'time' must be a number of seconds, not {_shown(time)}")
             times[index] = float(time)
@@ -199,7 +197,7 @@ class _Reader:
             raise self._error(
                 f"frame {index}: 'weights' holds {weights.size} numbers, expected {len(ARKIT_NAMES)}"
             )
-        ordered: NDArray[np.float64] = weights[self._order]
+        ordered = np.asarray(weights[self._order], np.float64)
         wrong = np.flatnonzero(~(np.abs(ordered) < 1e30))
         if wrong.size:
             raise self._error(
@@ -248,15 +246,16 @@ class _Reader:
             return EmotionScores(start, end, probs, float(item.get("intensity", 1.0)), item["source"])
         except (KeyError, TypeError, ValueError, OverflowError):
             raise self._error(
-                f"emotion {number}: expected 'start' and 'end' in seconds, 'scores' in 0..1 for {', '.join(EMOTION_NAMES)}, "
-                f"and 'source', one of {', '.join(SOURCES)}"
+                f"emotion {number}: expected 'start' and 'end' in seconds, 'scores' in 0..1 for "
+                f"{', '.join(EMOTION_NAMES)}, and 'source', one of {', '.join(SOURCES)}"
             ) from None
 
     def _read_meta(self) -> dict[str, Any]:
         meta = self._content.get("meta", {})
         if not isinstance(meta, dict):
             raise self._error(f"'meta' must be an object, not {_kind(meta)}")
-        return meta
+        plain: dict[str, Any] = json.loads(json.dumps(meta, default=lambda packed: packed.tolist()))
+        return plain
 
 
 def _shown(value: object) -> str:
