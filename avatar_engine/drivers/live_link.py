@@ -56,6 +56,9 @@ HEAD_NAMES = ("HeadYaw", "HeadPitch", "HeadRoll")
 EYE_NAMES = ("LeftEyeYaw", "LeftEyePitch", "LeftEyeRoll", "RightEyeYaw", "RightEyePitch", "RightEyeRoll")
 HEADER = ("Timecode", "BlendShapeCount", *LIVE_LINK_NAMES, *HEAD_NAMES, *EYE_NAMES)
 _ARKIT_OF = {name.lower(): index for name, index in ARKIT_INDEX.items()}
+_WEIGHT = (1e30, "a number in 0..1")
+"Finite weights beyond 0..1 are clamped later."
+_ANGLE = (np.pi, "radians in -3.1416..3.1416")
 _WRITTEN = np.array([_ARKIT_OF[name.lower()] for name in LIVE_LINK_NAMES], np.intp)
 
 
@@ -167,7 +170,7 @@ class _Reader:
         unknown = [name for name in found if name not in known]
         if len(missing) == len(LIVE_LINK_NAMES):
             raise self._error(
-                "has no Live Link Face header; expected the line 'Timecode,BlendShapeCount,EyeBlinkLeft,…' first"
+                "has no Live Link Face header; expected 'Timecode,BlendShapeCount,EyeBlinkLeft,…'"
             )
         if unknown:
             name = header[found[unknown[0]]].strip()
@@ -183,10 +186,12 @@ class _Reader:
         return [found.get(name.lower(), -1) for name in HEADER[2:]]
 
     def _read_row(self, line: list[str], columns: list[int], row: int) -> NDArray[np.float32]:
-        if len(line) != self._width:
+        # The app writes nothing after the count where it saw no face.
+        counted_none = 0 <= self._count_column < len(line) and line[self._count_column].strip() == "0"
+        if len(line) != self._width and not counted_none:
             raise self._error(f"frame {row}: has {len(line)} columns, the header has {self._width}")
         self._labels.append(line[self._timecode_column].strip() if self._timecode_column >= 0 else "")
-        if self._count_column >= 0 and line[self._count_column].strip() == "0":
+        if counted_none:
             self._untracked += 1
             return np.full(len(columns), np.nan, np.float32)
         values = np.zeros(len(columns))
@@ -197,14 +202,10 @@ class _Reader:
                 values[place] = float(line[column])
             except ValueError:
                 values[place] = np.nan
-            bound = np.pi if place >= len(LIVE_LINK_NAMES) else 1e30
+            bound, expected = _WEIGHT if place < len(LIVE_LINK_NAMES) else _ANGLE
             if not abs(values[place]) <= bound:
-                expected = (
-                    "radians in -3.1416..3.1416" if place >= len(LIVE_LINK_NAMES) else "a number in 0..1"
-                )
-                raise self._error(
-                    f"frame {row}: {HEADER[2 + place]} is {line[column][:20].strip() or 'empty'!r}, expected {expected}"
-                )
+                found = line[column][:20].strip() or "empty"
+                raise self._error(f"frame {row}: {HEADER[2 + place]} is {found!r}, expected {expected}")
         return values.astype(np.float32)
 
     def _read_times(self, count: int) -> NDArray[np.float64]:

@@ -1,5 +1,4 @@
-"""Motion of a whole file in memory: resampling, checks, limits. Knows frames and avatars' ranges, and no file
-format."""
+"""Motion of a whole file: resampling, checks, limits. Knows frames and avatars' ranges, no file format."""
 
 from __future__ import annotations
 

@@ -203,7 +203,8 @@ class _Reader:
             raise self._error(
                 f"frame {index}: {ARKIT_NAMES[wrong[0]]} is {ordered[wrong[0]]:g}, expected a number in 0..1"
             )
-        return ordered.astype(np.float32)
+        as_float32: Float32 = ordered.astype(np.float32)
+        return as_float32
 
     def _read_angles(self, frames: list[dict[str, Any]], key: str, count: int) -> NDArray[np.float64] | None:
         """[n, count] degrees, or None where no frame has the key."""
