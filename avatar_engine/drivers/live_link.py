@@ -113,8 +113,12 @@ class _Reader:
         tracked = kept & ~np.isnan(values[:, 0])
         if not tracked.any():
             raise self._error("holds no frame in which a face was seen")
-        times_s, values = times_s[tracked], values[tracked]
-        times_s = times_s - times_s[0]
+        # The ends count even where no face was seen in them, or a capture would slip against its sound.
+        seen = np.flatnonzero(tracked)
+        nearest_seen = np.concatenate([seen[:1], seen, seen[-1:]])
+        times_s = np.concatenate([times_s[:1], times_s[seen], times_s[-1:]])
+        times_s, unique = np.unique(times_s, return_index=True)
+        values = values[nearest_seen[unique]]
         if times_s[-1] > LONGEST_S:
             raise self._error(f"spans {times_s[-1]:.0f} s; expected at most {LONGEST_S:g} s")
         weights = np.zeros((len(values), len(ARKIT_NAMES)))

@@ -187,7 +187,8 @@ class _Reader:
                 raise self._error(
                     f"frame {index}: time {times[index]:g} s is more than {LONGEST_S:g} s after the first"
                 )
-        return times - times[0]
+        from_first: NDArray[np.float64] = times - times[0]
+        return from_first
 
     def _read_weights(self, frame: dict[str, Any], index: int) -> Float32:
         weights = frame.get("weights")
