@@ -1,0 +1,246 @@
+"""Points -> what the generator is guided by: part masks, a thin-plate spline, affine maps, openings. numpy and OpenCV.
+
+One function per guide, all for one frame; training and every back end call exactly these, so that a picture is the
+same function of its controls everywhere. Positions are pixels of the 512 x 512 picture, x right, y down, pixel centres
+at .5. "Left" is the subject's left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from renderer.rig import Rig
+
+Float32 = NDArray[np.float32]
+UInt8 = NDArray[np.uint8]
+
+SIZE = 512
+BOX_START, BOX_SIZE = 80, 352
+CELLS = BOX_SIZE // 4
+"Cells a side of the face box at the generator's 128 x 128 level."
+MASKS = ("lips", "mouth", "eyes", "brows", "jaw", "nose", "lip line", "irises", "upper teeth", "lower teeth", "lids")
+RIGID_LAYERS = ("teeth_upper", "teeth_lower", "iris_left", "iris_right")
+TEETH_POINTS = slice(6, 28)
+"Of a row of teeth: the front eleven pairs of (biting edge, crown); the molars turn away."
+
+LIPS_OUTER, LIPS_INNER = slice(48, 60), slice(60, 68)
+EYE_RIGHT, EYE_LEFT = slice(36, 42), slice(42, 48)
+UPPER_LIDS = (slice(36, 40), slice(42, 46))
+
+
+@dataclass(frozen=True)
+class Guides:
+    """What one frame's points say to the generator."""
+
+    masks: UInt8
+    "uint8 [11, 88, 88], 0..255, in the order of MASKS."
+    warp: Float32
+    "float32 [88, 88, 2]: where each cell of the face box lies on the neutral face, 0..1 of the picture."
+    affines: Float32
+    "float32 [4, 2, 3]: picture pixel (x, y, 1) -> -1..1 in the box of each of RIGID_LAYERS."
+    openings: UInt8
+    "uint8 [2, 352, 352], 0..255: mouth and eyes inside the face box; what lies behind shows through nothing else."
+
+
+class Geometry:
+    """The rig with its neutral face, ready to make guides."""
+
+    def __init__(self, rig: Rig) -> None:
+        self.rig = rig
+        zeros = np.zeros(len(rig.names), np.float32)
+        self.neutral = rig.points(zeros, np.zeros(3, np.float32), np.zeros(2, np.float32))
+        self._spline = Spline(self._control(self.neutral), soft_points(self._control(self.neutral)))
+        self._boxes = [layer_box(self._layer_points(self.neutral, name), name) for name in RIGID_LAYERS]
+
+    def guides(self, weights: Float32, head_rad: Float32, gaze_rad: Float32) -> Guides:
+        """weights [52] 0..1, head_rad [3], gaze_rad [2] -> Guides."""
+        return self.guides_of(self.rig.points(weights, head_rad, gaze_rad))
+
+    def guides_of(self, points: Float32) -> Guides:
+        """The guides of points [points, 2] in the rig's order."""
+        group = {name: self.rig.group(points, name) for name in self.rig.spans}
+        affines = [
+            fit_affine(self._layer_points(points, name), box)
+            for name, box in zip(RIGID_LAYERS, self._boxes, strict=True)
+        ]
+        return Guides(
+            masks=part_masks(group),
+            warp=self._spline.warp(self._control(points)),
+            affines=np.asarray(affines, np.float32),
+            openings=openings(group["landmark"]),
+        )
+
+    def _control(self, points: Float32) -> Float32:
+        """Points that the spline goes through."""
+        return np.concatenate([self.rig.group(points, n) for n in ("landmark", "face", "eyes")])
+
+    def _layer_points(self, points: Float32, name: str) -> Float32:
+        group = self.rig.group(points, name)
+        return group[TEETH_POINTS] if name.startswith("teeth") else group
+
+
+def soft_points(neutral: Float32) -> Float32:
+    """How far each control point may give way when it turns from the camera; lids and lips never: that blurs them."""
+    soft = np.full(len(neutral), 0.03, np.float32)
+    soft[17:68] = 0
+    soft[68:] *= np.linalg.norm(neutral[68:, None] - neutral[None, 36:68], axis=2).min(1) > 12
+    return soft
+
+
+class Spline:
+    """Backward thin-plate spline (Bookstein 1989): picture position -> neutral position, on a grid of 8 pixels."""
+
+    def __init__(self, neutral: Float32, soft: Float32) -> None:
+        self.neutral = neutral
+        self.soft = soft
+        v = (BOX_START + 8 * np.arange(BOX_SIZE // 8) + 4) / SIZE
+        self._grid = np.stack(np.meshgrid(v, v), -1).reshape(-1, 2).astype(np.float32)
+
+    @cached_property
+    def _triangles(self) -> NDArray[np.int64]:
+        return delaunay(self.neutral)
+
+    def warp(self, points: Float32) -> Float32:
+        """points [n, 2] in the picture -> float32 [88, 88, 2], 0..1 of the neutral picture."""
+        source, target = points.astype(np.float64) / SIZE, self.neutral.astype(np.float64) / SIZE
+        n = len(source)
+        system = np.zeros((n + 3, n + 3))
+        system[:n, :n] = radial(square_distances(source, source)) + np.diag(1e-5 + self.soft * self._hidden(points))
+        system[:n, n] = system[n, :n] = 1
+        system[:n, n + 1 :] = source
+        system[n + 1 :, :n] = source.T
+        right = np.concatenate([target, np.zeros((3, 2))])
+        _, solution = cv2.solve(system, right, flags=cv2.DECOMP_LU)  # numpy's BLAS may spin threads for this small one
+        solution = solution.astype(np.float32)
+        bent = radial(square_distances(self._grid, source.astype(np.float32))) @ solution[:n]
+        field = bent + solution[n] + self._grid @ solution[n + 1 :]
+        cells = BOX_SIZE // 8
+        return cv2.resize(field.reshape(cells, cells, 2), (CELLS, CELLS), interpolation=cv2.INTER_CUBIC)
+
+    def _hidden(self, points: Float32) -> NDArray[np.float64]:
+        """Towards 1 where the triangles round a point are flipped or squeezed: there the far cheek would fold."""
+        t = self._triangles
+        area, rest = signed_areas(points, t), signed_areas(self.neutral, t)
+        keep = np.abs(rest) > 40
+        t, size = t[keep], np.abs(rest[keep])
+        ratio = np.clip(area[keep] / rest[keep], -1, 1.5)
+        total = np.bincount(t.ravel(), np.repeat(ratio * size, 3), len(points))
+        weight = np.bincount(t.ravel(), np.repeat(size, 3), len(points))
+        mean = np.where(weight > 0, total / np.maximum(weight, 1e-9), 1)
+        return 1 / (1 + np.exp(np.clip((mean - 0.25) / 0.06, -60, 60)))
+
+
+def radial(squared: NDArray[np.floating]) -> NDArray[np.floating]:
+    """The plate's r^2 log r from r^2."""
+    tiny = np.asarray(1e-9, squared.dtype)
+    half = np.asarray(0.5, squared.dtype)
+    result: NDArray[np.floating] = squared * np.log(np.maximum(squared, tiny)) * half
+    return result
+
+
+def square_distances(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.floating]:
+    result: NDArray[np.floating] = np.square(a[:, None, 0] - b[None, :, 0]) + np.square(a[:, None, 1] - b[None, :, 1])
+    return result
+
+
+def signed_areas(points: Float32, triangles: NDArray[np.int64]) -> Float32:
+    """Twice the signed area of each triangle."""
+    corner = points[triangles]
+    a, b = corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0]
+    return a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]
+
+
+def delaunay(points: Float32) -> NDArray[np.int64]:
+    """Delaunay triangles of points [n, 2], int64 [k, 3], by OpenCV's subdivision."""
+    low, high = points.min(0) - 8, points.max(0) + 8
+    width, height = np.ceil(high - low).astype(int)
+    plane = cv2.Subdiv2D((int(np.floor(low[0])), int(np.floor(low[1])), int(width) + 2, int(height) + 2))
+    plane.insert([(float(x), float(y)) for x, y in points])
+    corners = plane.getTriangleList().reshape(-1, 3, 2)
+    distance = np.linalg.norm(corners[:, :, None] - points[None, None], axis=3)
+    inside = distance.min(2).max(1) < 1e-2  # the rest touch the frame that OpenCV puts round everything
+    return distance.argmin(2)[inside].astype(np.int64)
+
+
+def to_fixed(points: Float32, start: float, pixels_per_cell: float) -> NDArray[np.int32]:
+    """Picture positions as OpenCV's fixed point (8 bits) of a grid whose cell 0 begins at `start`."""
+    return np.round(((points - start) / pixels_per_cell - 0.5) * 256).astype(np.int32)[None]
+
+
+def part_masks(group: dict[str, Float32]) -> UInt8:
+    """uint8 [11, 88, 88]: soft-edged parts at the generator's 128 x 128 level inside the face box."""
+    canvas = np.zeros((len(MASKS), CELLS, CELLS), np.uint8)
+    face = group["landmark"]
+
+    def fill(mask: int, outline: Float32) -> None:
+        cv2.fillPoly(canvas[mask], to_fixed(outline, BOX_START, 4), 255, cv2.LINE_AA, 8)
+
+    def line(mask: int, path: Float32, *, closed: bool = False) -> None:
+        cv2.polylines(canvas[mask], to_fixed(path, BOX_START, 4), closed, 255, 1, cv2.LINE_AA, 8)
+
+    fill(0, face[LIPS_OUTER])
+    fill(1, face[LIPS_INNER])
+    for eye in (EYE_RIGHT, EYE_LEFT):
+        fill(2, face[eye])
+    for brow in (slice(17, 22), slice(22, 27)):
+        line(3, face[brow])
+    line(4, face[:17])
+    for part in (slice(27, 31), slice(31, 36)):
+        line(5, face[part])
+    line(6, face[LIPS_INNER], closed=True)
+    for side in ("iris_left", "iris_right"):
+        fill(7, group[side][1:])
+    for mask, row in ((8, group["teeth_upper"]), (9, group["teeth_lower"])):
+        fill(mask, np.concatenate([row[0::2], row[1::2][::-1]]))
+    for lid in UPPER_LIDS:
+        line(10, face[lid])
+    np.minimum(canvas[7], canvas[2], out=canvas[7])
+    np.minimum(canvas[8:10], canvas[1], out=canvas[8:10])
+    return canvas
+
+
+def openings(landmarks: Float32) -> UInt8:
+    """uint8 [2, 352, 352]: mouth and eyes at picture resolution, one pixel wider than their outlines."""
+    canvas = np.zeros((2, BOX_SIZE, BOX_SIZE), np.uint8)
+    for layer, outline in ((0, LIPS_INNER), (1, EYE_RIGHT), (1, EYE_LEFT)):
+        cv2.fillPoly(canvas[layer], to_fixed(landmarks[outline], BOX_START, 1), 255, cv2.LINE_AA, 8)
+    kernel = np.ones((3, 3), np.uint8)
+    return np.stack([cv2.dilate(part, kernel) for part in canvas])
+
+
+@dataclass(frozen=True)
+class LayerBox:
+    """The box of a rigid texture on the neutral face."""
+
+    neutral: Float32
+    "float32 [k, 2]: its points, -1..1 in the box."
+
+
+def layer_box(points: Float32, name: str) -> LayerBox:
+    """Teeth: a box 1.24 x as wide as the row, of the texture's shape; irises: 1.25 x the radius."""
+    if name.startswith("teeth"):
+        centre = points.mean(0)
+        radius = np.ptp(points[:, 0]) * 0.62 * np.array([1, 48 / 128], np.float32)
+    else:
+        centre = points[0]
+        radius = np.full(2, np.linalg.norm(points[1:] - centre, axis=1).mean() * 1.25, np.float32)
+    return LayerBox(((points - centre) / radius).astype(np.float32))
+
+
+def fit_affine(points: Float32, box: LayerBox) -> Float32:
+    """Least-squares affine map from picture pixels to the layer's box, float32 [2, 3]."""
+    source = np.concatenate([points, np.ones((len(points), 1), np.float32)], 1).astype(np.float64)
+    return np.linalg.lstsq(source, box.neutral.astype(np.float64), rcond=None)[0].T.astype(np.float32)
+
+
+def bounding_box(points: Float32, margin: float, limits: Sequence[float]) -> tuple[int, int, int, int]:
+    """x0, y0, x1, y1 of points plus a margin, inside limits (x0, y0, x1, y1)."""
+    low = np.maximum(np.floor(points.min(0) - margin), limits[:2]).astype(int)
+    high = np.minimum(np.ceil(points.max(0) + margin), limits[2:]).astype(int)
+    return int(low[0]), int(low[1]), int(high[0]), int(high[1])

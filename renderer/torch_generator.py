@@ -1,0 +1,227 @@
+"""The generator as a PyTorch network: training, the GPU back end and export share it. Knows tensors, and no files.
+
+A StyleGAN2-type synthesis network (Karras et al. 2020, "Analyzing and Improving the Image Quality of StyleGAN"):
+a mapping network turns the controls into a style vector w, w modulates and demodulates every 3 x 3 convolution.
+Three things differ, each for a reason:
+
+* the styles come from the face's controls, not from noise; there are no noise inputs (they flicker);
+* what controls cannot say, geometry does: part masks and a learned texture that a thin-plate spline of the rig's
+  points carries from the neutral face are added to the features at 32 x 32 ... 128 x 128, and learned textures at picture
+  resolution (face, teeth, irises, hair, plate) follow the same geometry and are added to the picture under gates which
+  the network draws. They play the part of StyleGAN's finest noise inputs, tied to the skin instead of the screen;
+* the 128 x 128 level exists only inside a fixed box round the face; hair, shoulders and background come from the
+  64 x 64 level and their own textures.
+
+Pictures are BGR, -1..1, [batch, 3, 512, 512]; positions are pixels of the 512 picture, pixel centres at .5.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+SIZE = 512
+BOX_START, BOX_SIZE = 80, 352
+"The face box, on both axes: every landmark of the training poses lies inside it. Divisible by 16: whole cells at 32 x 32."
+CANVAS_LAYERS = ("plate", "hair")
+BOX_LAYERS = ("face", "teeth_upper", "teeth_lower", "iris_left", "iris_right")
+
+
+@dataclass(frozen=True)
+class GeneratorConfig:
+    """What is needed to build the network again; goes into the manifest."""
+
+    controls: int = 57
+    styles: int = 192
+    channels: tuple[int, ...] = (160, 160, 192, 128, 96)
+    "At 8, 16, 32, 64 (canvas) and 128 (face box) cells a side."
+    masks: int = 11
+    guide_texture: tuple[int, int] = (16, 96)
+    "Channels and side of the learned feature texture on the neutral face."
+    guide_channels: tuple[int, int, int] = (48, 64, 96)
+    "Of the face guide at 128, 64 and 32 cells."
+    textures: dict[str, tuple[int, int]] = field(
+        default_factory=lambda: {
+            "plate": (512, 512), "hair": (512, 512), "face": (512, 512),
+            "teeth_upper": (48, 128), "teeth_lower": (48, 128), "iris_left": (48, 48), "iris_right": (48, 48),
+        }
+    )  # fmt: skip
+    "Height and width of each picture texture."
+
+    @classmethod
+    def tiny(cls) -> GeneratorConfig:
+        """A network of a few thousand parameters for tests."""
+        textures = {k: (16, 16) for k in CANVAS_LAYERS + BOX_LAYERS}
+        return cls(styles=8, channels=(8, 8, 8, 8, 8), guide_texture=(2, 16), guide_channels=(4, 4, 4), textures=textures)
+
+
+class ModulatedConv(nn.Module):
+    """3 x 3 convolution modulated by styles, StyleGAN2's equations 1 and 3, in a form whose weights all samples share.
+
+    Styles are positive (softplus), so that the next layer's modulation can be folded into this layer's demodulation
+    at export: leaky ReLU commutes with positive factors. Upsampling is bilinear, after the convolution: the same
+    filter as StyleGAN's [1, 3, 3, 1] at a quarter of the cost.
+    """
+
+    def __init__(self, inputs: int, outputs: int, styles: int, *, up: bool = False) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(outputs, inputs, 3, 3) / (9 * inputs) ** 0.5)
+        self.bias = nn.Parameter(torch.zeros(outputs))
+        self.affine = nn.Linear(styles, inputs)
+        nn.init.normal_(self.affine.weight, std=0.3 / styles**0.5)
+        nn.init.constant_(self.affine.bias, 0.5413)  # softplus of it is 1
+        self.up = up
+
+    def modulation(self, w: Tensor) -> tuple[Tensor, Tensor]:
+        """w [n, styles] -> styles [n, inputs], demodulation [n, outputs]."""
+        style = F.softplus(self.affine(w).float())
+        return style, torch.rsqrt(style.square() @ self.weight.float().square().sum((2, 3)).t() + 1e-8)
+
+    def forward(self, x: Tensor, w: Tensor, guide: Tensor | None = None) -> Tensor:
+        style, demodulation = self.modulation(w)
+        y = F.conv2d(x * style[:, :, None, None].to(x.dtype), self.weight.to(x.dtype), padding=1)
+        y = y * demodulation[:, :, None, None].to(x.dtype)
+        if self.up:
+            y = F.interpolate(y, scale_factor=2, mode="bilinear")
+        y = y + self.bias[:, None, None].to(x.dtype)
+        if guide is not None:
+            y = y + guide
+        return F.leaky_relu(y, 0.2) * 2**0.5
+
+
+class Generator(nn.Module):
+    """controls, guides -> features; `forward` draws the whole picture, `features` only what the exported graph gives."""
+
+    def __init__(self, config: GeneratorConfig) -> None:
+        super().__init__()
+        self.config = config
+        c, s, g = config.channels, config.styles, config.guide_channels
+        self.mapping = nn.Sequential(
+            nn.Linear(config.controls, s), nn.LeakyReLU(0.2), nn.Linear(s, s), nn.LeakyReLU(0.2),
+        )  # fmt: skip
+        self.const = nn.Parameter(torch.randn(1, c[0], 8, 8))
+        pairs = [(c[max(i - 1, 0)], c[i], i > 0) for i in range(5)]
+        self.first = nn.ModuleList(ModulatedConv(i, o, s, up=up) for i, o, up in pairs)
+        self.second = nn.ModuleList(ModulatedConv(o, o, s) for _, o, _ in pairs)
+        self.guide_texture = nn.Parameter(torch.randn(1, config.guide_texture[0], *[config.guide_texture[1]] * 2) * 0.3)
+        inputs = config.masks + config.guide_texture[0] + 2
+        self.guide = nn.ModuleList(
+            nn.Conv2d(i, o, 3, stride=stride, padding=1)
+            for i, o, stride in ((inputs, g[0], 1), (g[0], g[1], 2), (g[1], g[2], 2))
+        )
+        self.inject = nn.ModuleList(nn.Conv2d(i, o, 1) for i, o in zip(g, (c[4], c[3], c[2]), strict=True))
+        self.canvas_head = nn.Conv2d(c[3], 48 + 4 * len(CANVAS_LAYERS), 3, padding=1)
+        self.box_head = nn.Conv2d(c[4], 48 + 4 * 4, 3, padding=1)
+        for head in (self.canvas_head, self.box_head):
+            nn.init.normal_(head.weight, std=0.3 / (9 * head.in_channels) ** 0.5)
+            nn.init.zeros_(head.bias)
+        self.textures = nn.ParameterDict({k: nn.Parameter(torch.zeros(1, 3, *v)) for k, v in config.textures.items()})
+        self.hair_motion = nn.Parameter(torch.zeros(9, 6))
+        "Head rotation (first and second order) -> change of the hair texture's affine map."
+        self.register_buffer("feather", box_feather(), persistent=False)
+
+    def features(self, controls: Tensor, masks: Tensor, warp: Tensor) -> tuple[Tensor, Tensor]:
+        """What the exported graph gives.
+
+        controls [n, 57]; masks [n, masks, 88, 88] 0..1; warp [n, 88, 88, 2]: where each cell of the box lies on the
+        neutral face, 0..1 of the 512 picture. Returns canvas [n, 48 + 8, 64, 64] and box [n, 48 + 16, 88, 88]:
+        BGR for pixel shuffle x 4 and gate logits for pixel shuffle x 2.
+        """
+        w = self.mapping(controls)
+        texture = self.guide_texture.expand(len(controls), -1, -1, -1)
+        carried = F.grid_sample(texture, (warp * 2 - 1).to(texture.dtype), padding_mode="border", align_corners=False)
+        return self.synthesis(w, masks, carried, warp)
+
+    def synthesis(self, w: Tensor, masks: Tensor, carried: Tensor, warp: Tensor) -> tuple[Tensor, Tensor]:
+        """As `features`, from the style vector w [n, styles] and the guide texture already carried, [n, 16, 88, 88]."""
+        level = torch.cat([masks, carried, warp.permute(0, 3, 1, 2) - 0.5], 1).contiguous(memory_format=torch.channels_last)
+        guides = []
+        for conv, inject in zip(self.guide, self.inject, strict=True):
+            level = F.leaky_relu(conv(level), 0.2)
+            guides.append(inject(level))
+        x = self.const.expand(len(w), -1, -1, -1).contiguous(memory_format=torch.channels_last)
+        for i in range(4):
+            guide = None
+            if i >= 2:  # the guide of the face box, laid into the canvas
+                cells = guides[4 - i].shape[-1]
+                start = BOX_START * cells // BOX_SIZE
+                end = 8 * 2**i - start - cells
+                guide = F.pad(guides[4 - i], (start, end, start, end))
+            x = self.second[i](self.first[i](x, w, guide), w)
+        canvas = self.canvas_head(x)
+        start, cells = BOX_START // 8, BOX_SIZE // 8
+        x = self.second[4](self.first[4](x[:, :, start : start + cells, start : start + cells], w, guides[0]), w)
+        return canvas, self.box_head(x)
+
+    def forward(self, geometry: dict[str, Tensor]) -> Tensor:
+        """The picture, [n, 3, 512, 512], BGR, about -1..1.
+
+        geometry: controls, masks, warp as for `features`; affines [n, 4, 2, 3] picture pixel -> -1..1 in the boxes of
+        teeth and irises; openings [n, 2, 352, 352] 0..1 of mouth and eyes inside the face box.
+        """
+        canvas, box = self.features(geometry["controls"], geometry["masks"], geometry["warp"])
+        return self.compose(canvas, box, geometry)
+
+    @torch.autocast("cuda", enabled=False)
+    @torch.autocast("cpu", enabled=False)
+    def compose(self, canvas: Tensor, box: Tensor, geometry: dict[str, Tensor]) -> Tensor:
+        """Features and textures -> picture; positions need all their bits, so never in half precision."""
+        canvas, box, controls = canvas.float(), box.float(), geometry["controls"].float()
+        n, device = len(controls), canvas.device
+        enlarge = lambda x, k: F.interpolate(x, scale_factor=k, mode="bilinear")  # noqa: E731
+        picture = enlarge(F.pixel_shuffle(canvas[:, :48], 4), 2)
+        gates = enlarge(torch.sigmoid(F.pixel_shuffle(canvas[:, 48:], 2)), 4)
+        picture = picture + 2 * gates[:, :1] * self.textures["plate"]
+        hair = pixel_grid(SIZE, device) @ self.hair_map(controls).transpose(1, 2)[:, None]
+        picture = picture + 2 * gates[:, 1:] * sample(self.textures["hair"], hair)
+
+        detail = F.pixel_shuffle(box[:, :48], 4)
+        gates = enlarge(torch.sigmoid(F.pixel_shuffle(box[:, 48:], 2)), 2)
+        warp = F.interpolate(geometry["warp"].permute(0, 3, 1, 2), scale_factor=4, mode="bilinear").permute(0, 2, 3, 1)
+        detail = detail + 2 * gates[:, :1] * sample(self.textures["face"], warp * 2 - 1)
+        grid = pixel_grid(BOX_SIZE, device, BOX_START)
+        for k, name in enumerate(BOX_LAYERS[1:]):
+            inside = grid @ geometry["affines"][:, k].transpose(1, 2)[:, None]
+            gate = gates[:, min(k + 1, 3), None] * geometry["openings"][:, int(k > 1), None]
+            detail = detail + 2 * gate * sample(self.textures[name], inside, outside="zeros")
+        start, end = BOX_START, SIZE - BOX_START - BOX_SIZE
+        return picture + F.pad(detail * self.feather, (start, end, start, end)).expand(n, -1, -1, -1)
+
+    def hair_map(self, controls: Tensor) -> Tensor:
+        """[n, 2, 3]: picture pixel -> -1..1 on the hair texture, learned: hair has no points of its own."""
+        head = controls[:, 52:55]
+        terms = torch.cat([head, head.square(), head * head.roll(1, 1)], 1)  # [n, 9]
+        rest = torch.tensor([2 / SIZE, 0, -1, 0, 2 / SIZE, -1], device=head.device)
+        scale = torch.tensor([2 / SIZE, 2 / SIZE, 1, 2 / SIZE, 2 / SIZE, 1], device=head.device)
+        return (rest + scale * (terms @ self.hair_motion.float())).view(-1, 2, 3)
+
+
+def sample(texture: Tensor, where: Tensor, *, outside: str = "border") -> Tensor:
+    """The texture [1, c, h, w] at positions [n, y, x, 2] of -1..1."""
+    return F.grid_sample(texture.expand(len(where), -1, -1, -1), where, padding_mode=outside, align_corners=False)
+
+
+def pixel_grid(size: int, device: torch.device, start: int = 0) -> Tensor:
+    """[size, size, 3]: x, y, 1 of each pixel centre."""
+    v = torch.arange(size, device=device) + (start + 0.5)
+    y, x = torch.meshgrid(v, v, indexing="ij")
+    return torch.stack([x, y, torch.ones_like(x)], -1)
+
+
+def box_feather(margin: int = 32) -> Tensor:
+    """[352, 352]: 0 at the edge of the face box, 1 from `margin` pixels inwards, smooth between."""
+    v = torch.arange(BOX_SIZE) + 0.5
+    ramp = (torch.minimum(v, BOX_SIZE - v) / margin).clamp(0, 1)
+    ramp = ramp * ramp * (3 - 2 * ramp)
+    return ramp[:, None] * ramp[None]
+
+
+def build(config: dict[str, Any]) -> Generator:
+    """The network of a manifest's `generator` entry."""
+    known = dict(config)
+    known["textures"] = {k: tuple(v) for k, v in known["textures"].items()}
+    return Generator(GeneratorConfig(**{k: tuple(v) if isinstance(v, list) else v for k, v in known.items()}))

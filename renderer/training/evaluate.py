@@ -1,0 +1,126 @@
+"""Judges pictures against held-out frames: PSNR and sharpness of face, mouth and eyes. Knows frames and a draw function.
+
+    python -m renderer.training.evaluate --weights renderer/weights/ava --frames FOLDER [--sheet OUT.png]
+
+judges the shipped weights through the very code that users run. Boxes: face = bounds of the 68 landmarks, mouth = points
+49-68 + 6 px, eyes = points 37-48 + 6 px. Sharpness at s px: mean |residual of a Gaussian of s px| over that of the truth.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+
+from renderer.geometry import SIZE, bounding_box
+from renderer.torch_generator import Generator
+from renderer.training.dataset import Frames, crop, read_labels
+
+PARTS = {"face": (slice(0, 68), 0), "mouth": (slice(48, 68), 6), "eyes": (slice(36, 48), 6)}
+
+
+def psnr(drawn: np.ndarray, truth: np.ndarray) -> float:
+    """Peak signal to noise of two pictures of 0..255, dB."""
+    return float(10 * np.log10(255**2 / np.square(drawn - truth).mean().clip(1e-6)))
+
+
+def sharpness(drawn: np.ndarray, truth: np.ndarray, pixels: float) -> float:
+    """High-frequency amplitude of `drawn` over that of `truth`."""
+
+    def residual(picture: np.ndarray) -> float:
+        return float(np.abs(picture - cv2.GaussianBlur(picture, (0, 0), pixels)).mean())
+
+    return residual(drawn) / residual(truth)
+
+
+def measure(drawn: np.ndarray, truth: np.ndarray, landmarks: np.ndarray) -> dict[str, float]:
+    """All figures of one picture; float32 [h, w, 3] of 0..255 and landmarks [68, 2] in its own pixels."""
+    height, width = truth.shape[:2]
+    result: dict[str, float] = {}
+    for part, (points, margin) in PARTS.items():
+        x0, y0, x1, y1 = bounding_box(landmarks[points], margin, (0, 0, width, height))
+        a, b = drawn[y0:y1, x0:x1], truth[y0:y1, x0:x1]
+        result[f"{part} dB"] = psnr(a, b)
+        for pixels in (1, 2):
+            result[f"{part} {pixels}px"] = sharpness(a, b, pixels)
+    return result
+
+
+def mean_of(rows: list[dict[str, float]]) -> dict[str, float]:
+    return {k: round(float(np.mean([r[k] for r in rows])), 3) for k in rows[0]}
+
+
+@torch.no_grad()
+def draw_all(net: Generator, frames: Frames, batch: int = 16) -> list[np.ndarray]:
+    """Every frame through the PyTorch network: float32 [side, side, 3], BGR 0..255, rounded as a picture is."""
+    pictures = []
+    for start in range(0, len(frames), batch):
+        index = torch.arange(start, min(start + batch, len(frames)), device=frames.pictures.device)
+        with torch.autocast(frames.pictures.device.type, torch.bfloat16):
+            drawn = net(frames.geometry(index))
+        drawn = crop(drawn, frames.origin[index], frames.side)
+        drawn = ((drawn.clamp(-1, 1) + 1) * 127.5).round().permute(0, 2, 3, 1)
+        pictures += [p.astype(np.float32) for p in drawn.cpu().numpy()]
+    return pictures
+
+
+def judge(net: Generator, frames: Frames) -> dict[str, float]:
+    """Mean figures of a network on frames; names of full frames begin with "full "."""
+    rows = []
+    for i, drawn in enumerate(draw_all(net, frames)):
+        truth = frames.pictures[i].permute(1, 2, 0).cpu().numpy().astype(np.float32)
+        landmarks = (frames.landmarks[i] - frames.origin[i]).cpu().numpy()
+        row = measure(drawn, truth, landmarks)
+        if frames.side == SIZE:
+            row = {f"full {k}": v for k, v in row.items() if k.startswith("face")} | {"full dB": psnr(drawn, truth)}
+        rows.append(row)
+    return mean_of(rows)
+
+
+def sheet(net: Generator, frames: Frames, path: Path, columns: int = 6, rows: int = 2) -> None:
+    """A contact sheet of the first frames at 1:1: truth above, drawn below."""
+    pairs = []
+    for i, drawn in enumerate(draw_all(net, frames, batch=8)[: columns * rows]):
+        truth = frames.pictures[i].permute(1, 2, 0).cpu().numpy()
+        pairs.append(np.vstack([truth, drawn.astype(np.uint8)]))
+    pairs += [np.zeros_like(pairs[0])] * (-len(pairs) % columns)
+    cv2.imwrite(str(path), np.vstack([np.hstack(pairs[i : i + columns]) for i in range(0, len(pairs), columns)]))
+
+
+def judge_weights(weights: Path, folders: list[Path], sheet_path: Path | None) -> dict[str, float]:
+    """The shipped back end on all frames of some folders."""
+    from renderer.portrait import Portrait  # the product itself, not the training network
+
+    portrait = Portrait.load(weights)
+    results, pairs = [], []
+    for row in read_labels(folders):
+        truth = cv2.imread(str(row["path"])).astype(np.float32)
+        head, gaze = (np.radians(row[k]).astype(np.float32) for k in ("head_deg", "gaze_deg"))
+        rgba = portrait.draw(np.asarray(row["weights"], np.float32), head, gaze)
+        x, y, w, h = row["box"]
+        drawn = rgba[y : y + h, x : x + w, 2::-1].astype(np.float32)
+        landmarks = np.asarray(row["landmarks68"], np.float32) - [x, y]
+        results.append(measure(drawn, truth, landmarks.astype(np.float32)))
+        if row["kind"] == "face":
+            pairs.append(np.vstack([truth, drawn]).astype(np.uint8))
+    if sheet_path:
+        pairs += [np.zeros_like(pairs[0])] * (-len(pairs) % 6)
+        cv2.imwrite(str(sheet_path), np.vstack([np.hstack(pairs[i : i + 6]) for i in range(0, len(pairs), 6)]))
+    return mean_of(results)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--weights", type=Path, required=True)
+    parser.add_argument("--frames", type=Path, nargs="+", required=True)
+    parser.add_argument("--sheet", type=Path)
+    arguments = parser.parse_args()
+    print(json.dumps(judge_weights(arguments.weights, arguments.frames, arguments.sheet)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,76 @@
+"""Fits the landmark rig: labels of the scene -> renderer.rig.Rig, stored as safetensors. Knows labels, no pictures.
+
+Labels are cheap (no rendering): `python -m renderer.synthesis rig-labels` writes an npz of thousands of random controls
+with the exact picture positions of every point.
+
+    python -m renderer.training.rig --labels labels.npz --out runs/rig.safetensors
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+from safetensors.numpy import save_file
+
+from renderer.rig import Rig, features, lid_columns
+
+GROUPS = {
+    "landmark": 1, "face": 2, "eyes": 1, "teeth_upper": 1, "teeth_lower": 1, "iris_left": 1, "iris_right": 1,
+}  # fmt: skip
+"Groups of points that the generator's guides use, and every how manieth of each."
+RIDGE = 1e-2
+
+
+def fit(controls: np.ndarray, xy: np.ndarray, group: np.ndarray, names: tuple[str, ...]) -> Rig:
+    """controls [n, 57] (52 weights, head and gaze in degrees), xy [n, points, 2], group [points] -> Rig."""
+    keep = np.concatenate([np.flatnonzero(group == name)[::step] for name, step in GROUPS.items()])
+    x = design(controls, names)
+    scale = x.std(0) + 1e-6
+    scale[0] = 1
+    x = x / scale
+    y = xy[:, keep].reshape(len(xy), -1).astype(np.float64)
+    mean = y.mean(0)
+    solution = np.linalg.solve(x.T @ x + RIDGE * np.eye(x.shape[1]), x.T @ (y - mean)) / scale[:, None]
+    return Rig(names, tuple(group[keep].tolist()), mean.astype(np.float32), solution.astype(np.float32))
+
+
+def design(controls: np.ndarray, names: tuple[str, ...]) -> np.ndarray:
+    """The regression's features of controls as the labels store them (angles in degrees)."""
+    head, gaze = np.radians(controls[:, 52:55]), np.radians(controls[:, 55:57])
+    return features(controls[:, :52], head, gaze, lid_columns(names))
+
+
+def errors(rig: Rig, controls: np.ndarray, xy: np.ndarray, group: np.ndarray) -> dict[str, float]:
+    """Distance in pixels between rig and labels: mean and 95th percentile over all points and frames."""
+    keep = np.concatenate([np.flatnonzero(group == name)[::step] for name, step in GROUPS.items()])
+    predicted = design(controls, rig.names).astype(np.float32) @ rig.coefficients + rig.mean
+    distance = np.linalg.norm(predicted.reshape(len(xy), -1, 2) - xy[:, keep], axis=2)
+    return {"mean_px": float(distance.mean()), "p95_px": float(np.quantile(distance, 0.95))}
+
+
+def save(rig: Rig, path: Path) -> None:
+    """Write the rig; names and groups travel as metadata."""
+    tensors = {"mean": rig.mean, "coefficients": np.ascontiguousarray(rig.coefficients)}
+    save_file(tensors, path, {"names": json.dumps(rig.names), "groups": json.dumps(rig.groups)})
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--labels", type=Path, required=True, help="npz of renderer.synthesis rig-labels")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--held-out", type=float, default=0.06, help="share of the labels to report on")
+    arguments = parser.parse_args()
+    with np.load(arguments.labels) as file:
+        controls, xy, group, names = (file[k] for k in ("controls", "xy", "group", "names"))
+    cut = int(len(xy) * (1 - arguments.held_out))
+    rig = fit(controls[:cut], xy[:cut], group, tuple(names.tolist()))
+    arguments.out.parent.mkdir(parents=True, exist_ok=True)
+    save(rig, arguments.out)
+    print(json.dumps({"points": len(rig.groups), "held_out": errors(rig, controls[cut:], xy[cut:], group)}))
+
+
+if __name__ == "__main__":
+    main()

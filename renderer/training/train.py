@@ -1,0 +1,239 @@
+"""Trains the generator on rendered frames: supervised first, then adversarial with feature matching.
+
+    python -m renderer.training.train --frames data/frames [more ...] --rig runs/rig.safetensors --out runs/ava \
+        --steps 60000 --device cuda
+    python -m renderer.training.train ... --resume runs/ava --adversarial 1.0 --steps 20000 --out runs/ava-sharp
+
+A run folder holds options.json, stats.jsonl, sheet.png (held-out frames: truth above, drawn below) and
+generator.safetensors (exponential moving average, fp16). Training restarts from the average; the optimizer's state is
+not kept, so its rate warms up slowly: textures scrambled by a fresh Adam was one of the traps.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import dataclasses
+import json
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from renderer.geometry import BOX_SIZE, BOX_START
+from renderer.rig import load_rig
+from renderer.torch_generator import Generator, GeneratorConfig
+from renderer.training.dataset import Frames, crop, is_validation, load, part_weights, read_labels
+from renderer.training.discriminator import Discriminator
+from renderer.training.evaluate import judge, sheet
+from renderer.training.losses import feature_matching, gradient_penalty, laplacian_loss
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """All that decides a run."""
+
+    steps: int = 60_000
+    minutes: float = 0.0
+    "Stop after this many minutes at the latest, the schedule squeezed to fit; 0: no limit."
+    faces: int = 24
+    "Face crops a step."
+    fulls: int = 8
+    "Whole pictures a step."
+    rate: float = 8e-4
+    texture_rate: float = 6.0
+    "Textures learn this much faster: each texel is seen by few gradients."
+    warmup: int = 300
+    average: float = 0.999
+    adversarial: float = 0.0
+    "Weight of the adversarial loss; 0: supervised only."
+    matching: float = 0.5
+    "Weight of feature matching, with the adversarial loss."
+    penalty: float = 1.0
+    "R1's gamma, applied every 8th step."
+    report: int = 2_000
+    "Steps between judgements on the held-out frames."
+    seed: int = 0
+
+
+class Trainer:
+    """One run: the networks, their optimizers and the data."""
+
+    def __init__(self, config: GeneratorConfig, data: dict[str, Frames], options: Options, out: Path) -> None:
+        torch.manual_seed(options.seed)
+        self.options, self.data, self.out = options, data, out
+        self.device = data["face"].pictures.device
+        self.net = Generator(config).to(self.device, memory_format=torch.channels_last)
+        textures = set(self.net.textures.parameters())
+        rest = [p for p in self.net.parameters() if p not in textures]
+        groups: list[dict[str, Any]] = [
+            {"params": rest, "factor": 1.0}, {"params": list(textures), "factor": options.texture_rate},
+        ]  # fmt: skip
+        self.optimizer = torch.optim.Adam(groups, lr=options.rate, betas=(0.9, 0.99), fused=self.device.type == "cuda")
+        self.judge_net: Discriminator | None = None
+        if options.adversarial:
+            self.judge_net = Discriminator(config.masks).to(self.device, memory_format=torch.channels_last)
+            self.judge_optimizer = torch.optim.Adam(self.judge_net.parameters(), lr=1e-3, betas=(0.0, 0.99))
+        self.average = copy.deepcopy(self.net).requires_grad_(False).eval()
+        self.random = torch.Generator().manual_seed(options.seed)
+
+    def restart_from(self, state: dict[str, Tensor]) -> None:
+        """Take over trained weights."""
+        for net in (self.net, self.average):
+            net.load_state_dict({k: v.float() for k, v in state.items()})
+
+    def autocast(self) -> torch.autocast:
+        return torch.autocast(self.device.type, torch.bfloat16)
+
+    def set_rate(self, step: int, progress: float) -> None:
+        """Linear warm-up, then cosine to 3 %."""
+        rate = self.options.rate * (0.03 + 0.97 * (1 + math.cos(math.pi * min(progress, 1.0))) / 2)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate * group["factor"] * min(1.0, (step + 1) / self.options.warmup)
+
+    def draw(self) -> list[tuple[Frames, Tensor]]:
+        """A random batch: indices of face crops and of whole pictures."""
+        batch = []
+        for kind, count in (("face", self.options.faces), ("full", self.options.fulls)):
+            if count:
+                frames = self.data[kind]
+                index = torch.randint(len(frames), (count,), generator=self.random).to(self.device)
+                batch.append((frames, index))
+        return batch
+
+    def step(self, step: int, progress: float) -> dict[str, float]:
+        """One step of generator and, if it takes part, discriminator."""
+        self.set_rate(step, progress)
+        batch = self.draw()
+        parts = [frames.geometry(index) for frames, index in batch]
+        geometry = {k: torch.cat([p[k] for p in parts]) for k in parts[0]}
+        with self.autocast():
+            pictures = self.net(geometry)
+        loss = pictures.new_zeros(())
+        stats: dict[str, float] = {}
+        start = 0
+        for frames, index in batch:
+            drawn = crop(pictures[start : start + len(index)], frames.origin[index], frames.side)
+            truth = frames.truth(index)
+            loss = loss + laplacian_loss(drawn, truth, part_weights(frames, index)) * len(index) / len(geometry["controls"])
+            if frames is self.data["face"] and self.judge_net is not None:
+                masks = face_masks(frames, index)
+                loss = loss + self.adversarial_loss(drawn, truth, masks, step, stats)
+            start += len(index)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
+        self.optimizer.step()
+        decay = min(self.options.average, (1 + step) / (10 + step))
+        with torch.no_grad():
+            torch._foreach_lerp_(list(self.average.parameters()), list(self.net.parameters()), 1 - decay)
+        if step % 50 == 0:
+            stats["loss"] = loss.item()
+        return stats
+
+    def adversarial_loss(
+        self, drawn: Tensor, truth: Tensor, masks: Tensor, step: int, stats: dict[str, float]
+    ) -> Tensor:
+        """Train the discriminator one step; the generator's non-saturating loss with feature matching."""
+        judge_net = self.judge_net
+        assert judge_net is not None
+        regularise = step % 8 == 0
+        real = truth.detach().requires_grad_(regularise)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=not regularise):
+            real_logits, _ = judge_net(real, masks)
+            fake_logits, _ = judge_net(drawn.detach(), masks)
+        loss = F.softplus(-real_logits).mean() + F.softplus(fake_logits).mean()
+        if regularise:
+            loss = loss + 8 * self.options.penalty / 2 * gradient_penalty(real_logits, real)
+        self.judge_optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        self.judge_optimizer.step()
+        judge_net.requires_grad_(False)
+        with self.autocast():
+            logits, fake = judge_net(drawn, masks)
+            with torch.no_grad():
+                _, known = judge_net(truth, masks)
+        judge_net.requires_grad_(True)
+        ramp = min(1.0, step / 1000)
+        if step % 50 == 0:
+            stats["real"], stats["fake"] = real_logits.mean().item(), fake_logits.mean().item()
+        weights = self.options.adversarial * ramp, self.options.matching * min(1.0, step / 200)
+        return 0.01 * weights[0] * F.softplus(-logits).mean() + 0.1 * weights[1] * feature_matching(fake, known)
+
+    def save(self) -> None:
+        state = {k: v.half().contiguous().cpu() for k, v in self.average.state_dict().items()}
+        save_file(state, self.out / "generator.safetensors")
+
+    def run(self, held_out: dict[str, Frames]) -> None:
+        """The whole run, with a judgement now and then."""
+        options, began = self.options, time.monotonic()
+        log = (self.out / "stats.jsonl").open("a", encoding="utf-8")
+        for step in range(options.steps):
+            spent = (time.monotonic() - began) / 60
+            progress = max(step / options.steps, spent / options.minutes if options.minutes else 0.0)
+            last = progress >= 1 or step == options.steps - 1
+            stats = self.step(step, progress)
+            if last or (step and step % options.report == 0):
+                stats |= {k: v for f in held_out.values() for k, v in judge(self.average, f).items()}
+                self.save()
+                sheet(self.average, held_out["face"], self.out / "sheet.png")
+            if stats:
+                seen = (step + 1) * (options.faces + options.fulls)
+                line = {"step": step, "seen": seen, "minutes": round((time.monotonic() - began) / 60, 2), **stats}
+                log.write(json.dumps(line) + "\n")
+                log.flush()
+                if len(stats) > 3 or step % 1000 == 0:
+                    print(json.dumps(line), flush=True)
+            if last:
+                break
+        log.close()
+
+
+def face_masks(frames: Frames, index: Tensor) -> Tensor:
+    """float32 [k, 11, side, side]: the part masks under each face crop."""
+    masks = F.interpolate(frames.masks[index].float() / 255, size=(BOX_SIZE, BOX_SIZE), mode="bilinear")
+    edge = 512 - BOX_START - BOX_SIZE
+    return crop(F.pad(masks, (BOX_START, edge, BOX_START, edge)), frames.origin[index], frames.side)
+
+
+def parse() -> tuple[argparse.Namespace, Options]:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--frames", type=Path, nargs="+", required=True, help="folders of renderer.synthesis")
+    parser.add_argument("--rig", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--resume", type=Path, help="run folder to go on from")
+    for field in dataclasses.fields(Options):
+        kind = type(field.default)
+        parser.add_argument(f"--{field.name}", type=kind, default=field.default, help=f"default {field.default}")
+    arguments = parser.parse_args()
+    options = Options(**{f.name: getattr(arguments, f.name) for f in dataclasses.fields(Options)})
+    return arguments, options
+
+
+def main() -> None:
+    arguments, options = parse()
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    rig = load_rig(arguments.rig)
+    rows = read_labels(arguments.frames)
+    config = GeneratorConfig()
+    train = {k: load([r for r in rows if not is_validation(r)], rig, k).to(arguments.device) for k in ("face", "full")}
+    held_out = {k: load([r for r in rows if is_validation(r)], rig, k).to(arguments.device) for k in ("face", "full")}
+    facts = {"options": dataclasses.asdict(options), "config": dataclasses.asdict(config)}
+    facts["frames"] = {k: len(v) for k, v in train.items()} | {f"held out {k}": len(v) for k, v in held_out.items()}
+    (arguments.out / "options.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+    print(json.dumps(facts), flush=True)
+    trainer = Trainer(config, train, options, arguments.out)
+    if arguments.resume:
+        trainer.restart_from(load_file(arguments.resume / "generator.safetensors"))
+    trainer.run(held_out)
+
+
+if __name__ == "__main__":
+    torch.backends.cudnn.benchmark = True
+    main()
