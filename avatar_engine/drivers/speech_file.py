@@ -66,8 +66,8 @@ def open_speech(path: str | os.PathLike[str]) -> Speech:
         raise SpeechError(f"{place}: no such file; check the name") from None
     except OSError as error:
         raise SpeechError(f"{place}: cannot be read: {error.strerror or error}") from None
-    # What cannot be rewound (a pipe) must be opened once: straight by FFmpeg. So are MP3s, for FFmpeg knows where
-    # their padding is, and libsndfile complains about them on stderr.
+    # What cannot be rewound (a pipe) must be opened once: straight by FFmpeg. So are MP3s, for FFmpeg knows
+    # where their padding is, and libsndfile complains about them on stderr.
     is_for_ffmpeg = not head or truncation.is_mpeg_audio(head)
     source: Speech | None = None if is_for_ffmpeg else _SoundFile.open(place)
     source = source or _MediaFile(place, tells_length=truncation.counts_its_frames(head))
@@ -194,8 +194,8 @@ class _SoundFile:
 class _MediaFile:
     """What FFmpeg reads."""
 
-    def __init__(self, path: Path) -> None:
-
+    def __init__(self, path: Path, *, tells_length: bool) -> None:
+        """tells_length: whether the length that FFmpeg gives for an MP3 is more than a guess."""
         self._path = path
         self.name = str(path)
         try:
