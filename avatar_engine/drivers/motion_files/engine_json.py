@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from avatar_engine.clock import FRAME_RATE, SAMPLE_RATE
 from avatar_engine.config import nearest
-from avatar_engine.drivers.motion_clip import LONGEST_S, MotionClip, gaze_from_weights, resample
+from avatar_engine.drivers.motion_files.clip import LONGEST_S, MotionClip, gaze_from_weights, resample
 from avatar_engine.errors import MotionFileError
 from avatar_engine.names import ARKIT_NAMES, EMOTION_NAMES
 from avatar_engine.types import EmotionScores, ExpressionFrame, Float32

@@ -21,8 +21,8 @@ import cv2
 import numpy as np
 
 from avatar_engine.clock import FRAME_RATE
-from avatar_engine.drivers.colour import yuv420
-from avatar_engine.drivers.resampling import Resampler
+from avatar_engine.drivers.media.colour import yuv420
+from avatar_engine.drivers.media.resampling import Resampler
 from avatar_engine.errors import UsageError
 from avatar_engine.types import Float32, UInt8
 

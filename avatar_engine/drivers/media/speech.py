@@ -18,7 +18,7 @@ import av
 import numpy as np
 import soundfile
 
-from avatar_engine.drivers import truncation
+from avatar_engine.drivers.media import truncation
 from avatar_engine.errors import AvatarWarning, SpeechError
 from avatar_engine.types import Float32
 

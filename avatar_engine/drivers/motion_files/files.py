@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, TextIO
 
-from avatar_engine.drivers.live_link import LiveLinkWriter, read_live_link
-from avatar_engine.drivers.motion_clip import MotionClip
-from avatar_engine.drivers.motion_json import JsonMotionWriter, read_json
+from avatar_engine.drivers.motion_files.clip import MotionClip
+from avatar_engine.drivers.motion_files.engine_json import JsonMotionWriter, read_json
+from avatar_engine.drivers.motion_files.live_link import LiveLinkWriter, read_live_link
 from avatar_engine.errors import MotionFileError, UsageError
 from avatar_engine.types import EmotionScores, ExpressionFrame
 
