@@ -1,16 +1,16 @@
 """Options in, working parts out: the only module that knows audio2expr, text_emotion and renderer.
 
-Weights are verified (hash) before a model reads them, and names that must fit together are checked here, once. Heavy
-libraries are imported when a part is built, not when this module is.
+Weights are verified (hash) before a model reads them, and names that must fit together are checked here,
+once. Heavy libraries are imported when a part is built, not when this module is.
 """
 
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from avatar_engine.clock import LOOKAHEAD_LIMIT_SAMPLES
 from avatar_engine.config import MotionOptions, RenderOptions, nearest
@@ -23,6 +23,7 @@ from avatar_engine.weights import read_manifest, verify
 if TYPE_CHECKING:
     from renderer import Portrait
 
+ModelT = TypeVar("ModelT")
 SMOOTHER_FOLDER = Path(__file__).parent / "motion" / "weights" / "smoother"
 
 
@@ -51,7 +52,8 @@ class SessionFactory:
         self.options = options
 
     def __call__(self, options: MotionOptions | None = None) -> Session:
-        """A new session, with the factory's options or others; UsageError for another text model than the factory's."""
+        """A new session, with the factory's options or others; UsageError for another text model than the
+        factory's."""
         chosen = options or self.options
         if chosen.emotion_model != self.options.emotion_model:
             raise UsageError(
@@ -64,8 +66,9 @@ class SessionFactory:
 def build_motion(options: MotionOptions | None = None, *, with_text: bool = True) -> SessionFactory:
     """Load what motion needs: audio2expr, the smoother and, unless `with_text` is False, text_emotion.
 
-    WeightsError for damaged weights and for weights that do not fit together, UsageError for an emotion model that cannot
-    be used. Without text the sessions refuse push_text; leaving it out saves a third of a second at the start.
+    WeightsError for damaged weights and for weights that do not fit together, UsageError for an emotion model
+    that cannot be used. Without text the sessions refuse push_text; leaving it out saves a third of a second
+    at the start.
     """
     options = options or MotionOptions()
     return SessionFactory(_session_parts(options, with_text), options)
@@ -77,30 +80,39 @@ def build_renderer(options: RenderOptions | None = None) -> Portrait:
 
     options = options or RenderOptions()
     manifest = verify(find_avatar(options.avatar).folder)
-    portrait = Portrait.load(manifest.folder, size=options.size, device=options.device, threads=options.threads)
+    portrait = Portrait.load(
+        manifest.folder, size=options.size, device=options.device, threads=options.threads
+    )
     if tuple(portrait.names) != ARKIT_NAMES:
-        raise WeightsError(f"{manifest.folder}: the avatar's weights are not the 52 ARKit names in alphabetical order; train it again")
+        raise WeightsError(
+            f"{manifest.folder}: the avatar is not driven by the 52 ARKit names in alphabetical order; train it again"
+        )
     return portrait
 
 
 def build_text_reader(model: Path | None = None) -> TextModel:
     """The text model: the shipped one, or a local Hugging Face sequence-classification folder.
 
-    UsageError where `model` is no folder, WeightsError where the shipped one is damaged or speaks of other emotions.
+    UsageError where `model` is no folder, WeightsError where the shipped one is damaged or speaks of other
+    emotions.
     """
     reader: TextModel
     if model is not None:
         if not model.is_dir():
-            raise UsageError(f"emotion model {str(model)!r}: no such folder; give a local Hugging Face model folder")
+            raise UsageError(
+                f"emotion model {str(model)!r}: no such folder; give a local Hugging Face model folder"
+            )
         from text_emotion import hugging_face
 
         reader = hugging_face.load(model)
     else:
         from text_emotion import TextEmotion
 
-        reader = TextEmotion.load(verify(_package_folder("text_emotion") / "weights" / "base").folder)
+        reader = _load(TextEmotion.load, verify(_package_folder("text_emotion") / "weights" / "base").folder)
     if tuple(reader.names) != EMOTION_NAMES:
-        raise WeightsError(f"the text model's emotions are {', '.join(reader.names)}, not {', '.join(EMOTION_NAMES)}; train it again")
+        raise WeightsError(
+            f"the text model speaks of {', '.join(reader.names)}, not of {', '.join(EMOTION_NAMES)}; train it again"
+        )
     return reader
 
 
@@ -110,7 +122,11 @@ def avatars() -> list[AvatarFacts]:
     for folder in sorted((_package_folder("renderer") / "weights").glob("*/manifest.json")):
         manifest = read_manifest(folder.parent)
         if manifest.config.get("kind") == "portrait":
-            found.append(AvatarFacts(folder.parent.name, str(manifest.content["version"]), folder.parent, manifest.config))
+            found.append(
+                AvatarFacts(
+                    folder.parent.name, str(manifest.content["version"]), folder.parent, manifest.config
+                )
+            )
     return found
 
 
@@ -129,15 +145,15 @@ def _session_parts(options: MotionOptions, with_text: bool) -> SessionParts:
     from avatar_engine.motion.smoother import SmootherModel
 
     speech_folder = verify(_package_folder("audio2expr") / "weights" / "base").folder
-    speech = Audio2Expr.load(speech_folder)
+    speech = _load(Audio2Expr.load, speech_folder)
     _check_known(speech.names, ARKIT_NAMES, speech_folder)
     _check_known(speech.emotion_names, EMOTION_NAMES, speech_folder)
     if not 0 <= speech.lookahead_samples <= LOOKAHEAD_LIMIT_SAMPLES:
         raise WeightsError(
-            f"{speech_folder}: looks ahead {speech.lookahead_samples} samples, the whole motion path may look "
-            f"{LOOKAHEAD_LIMIT_SAMPLES} ahead; train it again with less"
+            f"{speech_folder}: looks ahead {speech.lookahead_samples} samples; the whole motion path may look ahead "
+            f"{LOOKAHEAD_LIMIT_SAMPLES}: train it again with less"
         )
-    smoother = SmootherModel.load(verify(SMOOTHER_FOLDER).folder)
+    smoother = _load(SmootherModel.load, verify(SMOOTHER_FOLDER).folder)
     _check_known(smoother.names, ARKIT_NAMES, SMOOTHER_FOLDER)
     text = None
     if with_text:
@@ -155,10 +171,20 @@ def _session_parts(options: MotionOptions, with_text: bool) -> SessionParts:
     )
 
 
+def _load(load: Callable[[Path], ModelT], folder: Path) -> ModelT:
+    """A model from its verified folder; WeightsError where model and manifest do not fit this release."""
+    try:
+        return load(folder)
+    except (ValueError, KeyError, OSError) as error:
+        raise WeightsError(f"{folder}: {error}; restore it with 'git checkout -- {folder}'") from error
+
+
 def _check_known(names: Iterable[str], known: Sequence[str], folder: Path) -> None:
     unknown = [name for name in names if name not in known]
     if unknown:
-        raise WeightsError(f"{folder}: gives {unknown[0]!r}, which is none of {known[0]} … {known[-1]}; it is from another release")
+        raise WeightsError(
+            f"{folder}: gives {unknown[0]!r}, none of {known[0]} … {known[-1]}; it is from another release"
+        )
 
 
 def _package_folder(package: str) -> Path:

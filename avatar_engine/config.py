@@ -1,7 +1,7 @@
 """Every option of the engine, with its one default. Knows ranges and names; reads no file and no environment.
 
-Options are frozen dataclasses. `options_from` makes one from keys and values (a query, a CSV row, a command line): an
-unknown key is a UsageError that names the nearest known one.
+Options are frozen dataclasses. `options_from` makes one from keys and values (a query, a CSV row, a command
+line): an unknown key is a UsageError that names the nearest known one.
 """
 
 from __future__ import annotations
@@ -33,7 +33,9 @@ def nearest(word: str, known: Iterable[str]) -> str:
 def check_emotion(name: str) -> str:
     """`name` if it is one of the seven; UsageError with the nearest one if not."""
     if name not in EMOTION_NAMES:
-        raise UsageError(f"unknown emotion {name!r}{nearest(name, EMOTION_NAMES)}: use one of {', '.join(EMOTION_NAMES)}")
+        raise UsageError(
+            f"unknown emotion {name!r}{nearest(name, EMOTION_NAMES)}: use one of {', '.join(EMOTION_NAMES)}"
+        )
     return name
 
 
@@ -65,7 +67,9 @@ class EmotionChoice:
         try:
             return cls(name, float(number))
         except ValueError:
-            raise UsageError(f"emotion {text!r}: after the colon comes a number in 0..1, not {number!r}") from None
+            raise UsageError(
+                f"emotion {text!r}: after the colon comes a number in 0..1, not {number!r}"
+            ) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +88,11 @@ class MotionOptions:
     "A local Hugging Face sequence-classification folder in place of the shipped text model."
 
     def __post_init__(self) -> None:
-        if isinstance(self.seed, bool) or not isinstance(self.seed, int) or not 0 <= self.seed <= LARGEST_SEED:
+        if (
+            isinstance(self.seed, bool)
+            or not isinstance(self.seed, int)
+            or not 0 <= self.seed <= LARGEST_SEED
+        ):
             raise UsageError(f"seed must be a whole number in 0..{LARGEST_SEED}, not {self.seed!r}")
         _check_range(self.emotion_strength, "emotion_strength", 0, 1.5)
         _check_range(self.liveliness, "liveliness", 0, 2)
@@ -106,18 +114,28 @@ class RenderOptions:
         if self.size not in SIZES:
             raise UsageError(f"size must be one of {', '.join(map(str, SIZES))}, not {self.size!r}")
         if self.device not in DEVICES:
-            raise UsageError(f"unknown device {self.device!r}{nearest(str(self.device), DEVICES)}: use one of {', '.join(DEVICES)}")
-        if isinstance(self.threads, bool) or not isinstance(self.threads, int) or not 1 <= self.threads <= 256:
+            raise UsageError(
+                f"unknown device {self.device!r}{nearest(str(self.device), DEVICES)}: "
+                f"use one of {', '.join(DEVICES)}"
+            )
+        if (
+            isinstance(self.threads, bool)
+            or not isinstance(self.threads, int)
+            or not 1 <= self.threads <= 256
+        ):
             raise UsageError(f"threads must be a whole number in 1..256, not {self.threads!r}")
 
 
 def options_from(kind: type[OptionsT], values: Mapping[str, Any]) -> OptionsT:
     """An instance of the options dataclass `kind` from keys and already typed values.
 
-    UsageError for a key that it does not have (with the nearest one that it has) and for a value out of range.
+    UsageError for a key that it does not have (with the nearest one that it has) and for a value out of
+    range.
     """
     known = [field.name for field in fields(kind)]  # type: ignore[arg-type]
     for key in values:
         if key not in known:
-            raise UsageError(f"unknown option {key!r}{nearest(key, known)}: {kind.__name__} has {', '.join(known)}")
+            raise UsageError(
+                f"unknown option {key!r}{nearest(key, known)}: {kind.__name__} has {', '.join(known)}"
+            )
     return kind(**values)

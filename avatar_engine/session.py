@@ -1,7 +1,7 @@
 """One talking face: speech and text go in, expression frames come out. Sans-I/O.
 
-A session knows no file, network, clock, thread or model: time is the number of samples pushed, and what the models do
-comes through the protocols of `types`. The offline and the live driver drive the same object:
+A session knows no file, network, clock, thread or model: time is the number of samples pushed, and what the
+models do comes through the protocols of `types`. The offline and the live driver drive the same object:
 
     session = new_session()                       # from assembly.build_motion
     session.push_text("Hello! [joy] What a day.") # any time: before, with or after its speech
@@ -10,10 +10,11 @@ comes through the protocols of `types`. The offline and the live driver drive th
     session.finish()
     frames += session.advance()                   # ceil(n / 640) frames of n samples, all in all
 
-Everything takes effect at the sample position where it was pushed, so the same pushes in the same order with the same seed
-give bit-identical motion however the speech is cut and whenever `advance` is called. Where nobody speaks a live driver
-pushes silence: the face lives on. A live driver pushes speech at the pace at which it is played (plus the lookahead), so
-that `interrupt` acts on what is being heard. No per-frame history is kept: memory does not grow with length.
+Everything takes effect at the sample position where it was pushed, so the same pushes in the same order with
+the same seed give bit-identical motion however the speech is cut and whenever `advance` is called. Where
+nobody speaks a live driver pushes silence: the face lives on. A live driver pushes speech at the pace at
+which it is played (plus the lookahead), so that `interrupt` acts on what is being heard. No per-frame history
+is kept: memory does not grow with length.
 """
 
 from __future__ import annotations
@@ -27,10 +28,18 @@ import numpy as np
 
 from avatar_engine.clock import FRAME_RATE, SAMPLES_PER_FRAME, frame_count
 from avatar_engine.config import EmotionChoice, MotionOptions
-from avatar_engine.motion.fusion import Face, HeardFrame, Smoother
+from avatar_engine.motion.frames import HeardFrame
+from avatar_engine.motion.fusion import Face, Smoother
 from avatar_engine.motion.mood import Mood, PlacedText, TextReading
 from avatar_engine.names import ARKIT_INDEX, ARKIT_NAMES, EMOTION_INDEX, EMOTION_NAMES
-from avatar_engine.types import AudioChunk, EmotionScores, ExpressionFrame, ExpressionStream, Float32, SpeechFramesLike
+from avatar_engine.types import (
+    AudioChunk,
+    EmotionScores,
+    ExpressionFrame,
+    ExpressionStream,
+    Float32,
+    SpeechFramesLike,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +114,13 @@ class Session:
         return self._parts.lookahead_samples
 
     def push_audio(self, chunk: AudioChunk) -> None:
-        """More speech; it must begin where the last ended. ValueError after finish or for a gap (see push_missing)."""
+        """More speech; it must begin where the last ended. ValueError after finish or for a gap (see
+        push_missing)."""
         self._check_open()
         if chunk.start != self._pushed:
-            raise ValueError(f"speech must go on at sample {self._pushed}, not {chunk.start}; push_missing fills gaps")
+            raise ValueError(
+                f"speech must go on at sample {self._pushed}, not {chunk.start}; push_missing fills gaps"
+            )
         self._push_sound(chunk.samples, valid=True)
 
     def push_silence(self, samples: int) -> None:
@@ -124,11 +136,14 @@ class Session:
     def push_text(self, text: str) -> None:
         """More of the text of the current speech, verbatim: pieces are joined without a space between them.
 
-        Spans of it are laid on the speech by counted syllables; ValueError where the session was made without text.
+        Spans of it are laid on the speech by counted syllables; ValueError where the session was made without
+        text.
         """
         self._check_open()
         if self._parts.text is None:
-            raise ValueError("this session was made without text; use assembly.build_motion(options, with_text=True)")
+            raise ValueError(
+                "this session was made without text; use assembly.build_motion(options, with_text=True)"
+            )
         self._queue.append(_Event(self._first_open_frame(), "text", text=text))
 
     def begin_speech(self) -> None:
@@ -137,7 +152,8 @@ class Session:
         self._queue.append(_Event(self._first_open_frame(), "speech"))
 
     def set_emotion(self, name: str | None, intensity: float = 1.0, ttl_s: float | None = None) -> None:
-        """Override text and voice from now, for `ttl_s` seconds (None: until changed); name None ends the override.
+        """Override text and voice from now, for `ttl_s` seconds (None: until changed); name None ends the
+        override.
 
         UsageError for an unknown name or an intensity beyond 0..1; ValueError for a ttl that is not above 0.
         """
@@ -150,16 +166,19 @@ class Session:
         self._queue.append(_Event(frame, "emotion", emotion=choice, until_frame=until))
 
     def interrupt(self) -> None:
-        """Stop speaking: drops text and speech whose frames are not known yet, the mouth eases shut in three frames.
+        """Stop speaking: drops text and speech whose frames are not known yet, the mouth eases shut in three
+        frames.
 
-        The samples pushed so far stay counted; go on with silence or new speech at `position`. Bumps the epoch.
+        The samples pushed so far stay counted; go on with silence or new speech at `position`. Bumps the
+        epoch.
         """
         self._check_open()
         self._epoch += 1
         self._queue.append(_Event(self._first_open_frame(), "interrupt"))
 
     def finish(self) -> None:
-        """No more speech will come: the next `advance` gives all frames that are left. Calling it twice is fine."""
+        """No more speech will come: the next `advance` gives all frames that are left. Calling it twice is
+        fine."""
         self._finished = True
 
     def advance(self) -> list[ExpressionFrame]:
@@ -186,7 +205,8 @@ class Session:
             self._mood.end(self._heard)
 
     def take_emotions(self) -> list[EmotionScores]:
-        """The emotions in force over the frames given since the last call, as stretches in order; each is given once."""
+        """The emotions in force over the frames given since the last call, as stretches in order; each is
+        given once."""
         return self._mood.take_emotions()
 
     def take_captions(self) -> list[PlacedText]:
@@ -194,7 +214,8 @@ class Session:
         return self._mood.take_captions()
 
     def heard_text(self) -> str:
-        """What was said of the current speech's text up to the last frame given, as counted syllables tell."""
+        """What was said of the current speech's text up to the last frame given, as counted syllables
+        tell."""
         return self._mood.heard_text()
 
     def take_warnings(self) -> list[str]:
@@ -210,7 +231,8 @@ class Session:
         self._queue.append(_Sound(samples, valid))
 
     def _first_open_frame(self) -> int:
-        """The first frame that cannot be known from what is pushed so far: the first that a new event can change."""
+        """The first frame that cannot be known from what is pushed so far: the first that a new event can
+        change."""
         return max(0, (self._pushed - self._parts.lookahead_samples) // SAMPLES_PER_FRAME)
 
     def _note_lost(self, sound: _Sound) -> None:

@@ -112,14 +112,20 @@ class PlaybackReport:
 
 
 class SpeechFramesLike(Protocol):
-    """What an ExpressionStream gives for k frames; see audio2expr.SpeechFrames."""
+    """What an ExpressionStream gives for k frames; see audio2expr.SpeechFrames. Read only."""
 
-    weights: Float32
-    voiced: Float32
-    loudness_db: Float32
-    pitch_hz: Float32
-    emotion: Float32
-    arousal: Float32
+    @property
+    def weights(self) -> Float32: ...
+    @property
+    def voiced(self) -> Float32: ...
+    @property
+    def loudness_db(self) -> Float32: ...
+    @property
+    def pitch_hz(self) -> Float32: ...
+    @property
+    def emotion(self) -> Float32: ...
+    @property
+    def arousal(self) -> Float32: ...
 
 
 class ExpressionStream(Protocol):

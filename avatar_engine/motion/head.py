@@ -1,0 +1,121 @@
+"""How the head moves: sway, breath, nods on stressed syllables, posture of an emotion, a little after the
+gaze.
+
+Knows loudness, pitch and where the eyes go. Head motion and the voice's pitch and loudness go together
+(Yehia, Kuratate & Vatikiotis-Bateson, J. Phonetics 30, 2002; Munhall et al., Psychological Science 15, 2004);
+a few degrees, mostly nods.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from avatar_engine.clock import FRAME_RATE
+from avatar_engine.motion.frames import HeardFrame
+from avatar_engine.motion.noise import Drift, Spring
+
+Float64 = NDArray[np.float64]
+
+SWAY_DEGREES = np.array([2.0, 1.1, 1.1])
+"Standard deviation of yaw, pitch, roll while speaking."
+SILENT_SWAY = 0.6
+"Part of it that is left in silence."
+NOD_DEGREES = 2.6
+"How far a strongly stressed syllable takes the head down."
+ACCENT_DEGREES = np.array([1.3, 0.0, 0.9])
+"Sideways part of some accents: yaw, pitch, roll."
+FOLLOW_GAZE = 0.28
+"Part of a gaze shift that the head makes."
+BREATH_DEGREES = 0.3
+BREATH_HZ = 0.24
+"14 breaths a minute at rest."
+LARGEST_DEGREES = np.array([18.0, 11.0, 8.0])
+"Just inside what the avatars are trained on."
+STRESS = 0.75
+"Emphasis from which a syllable counts as stressed."
+
+
+class Stress:
+    """How much a syllable stands out of its voice, from loudness and pitch against running means of the same
+    speaker."""
+
+    _step = 1.0 - float(np.exp(-1.0 / (3.0 * FRAME_RATE)))
+
+    def __init__(self) -> None:
+        self._loudness = -30.0
+        self._spread = 6.0
+        self._pitch = 0.0
+        self._frames = 0
+
+    def step(self, heard: HeardFrame) -> float:
+        """0 for what is usual, 1 for a clear stress, up to 2. Moves its means only on voiced frames."""
+        if not heard.valid or heard.voiced < 0.5:
+            return 0.0
+        self._frames += 1
+        step = max(self._step, 1.0 / self._frames)
+        louder = heard.loudness_db - self._loudness
+        self._loudness += step * louder
+        self._spread += step * (abs(louder) - self._spread)
+        value = louder / (1.25 * self._spread + 2.0)
+        if heard.pitch_hz > 0:
+            pitch = 12.0 * float(np.log2(heard.pitch_hz))
+            if self._pitch == 0.0:
+                self._pitch = pitch
+            higher = float(np.clip(pitch - self._pitch, -12.0, 12.0))
+            self._pitch += step * higher
+            value += higher / 6.0
+        return float(np.clip(value, 0.0, 2.0)) * heard.voiced if self._frames > FRAME_RATE // 5 else 0.0
+
+
+class Head:
+    """One head: fed a frame at a time, depends on the seed and on earlier frames only."""
+
+    def __init__(self, rng: np.random.Generator, liveliness: float) -> None:
+        self._rng = rng
+        self._liveliness = liveliness
+        self._sway = Drift(rng, 3, (0.45, 1.4, 6.0), (0.35, 0.65, 0.7))
+        self._nod = Spring(3, 0.09)
+        self._posture = Spring(3, 0.45)
+        self._after_gaze = Spring(2, 0.16)
+        self._accent = np.zeros(3)
+        self._stressed = False
+        self._breath = float(rng.uniform(0.0, 1.0))
+        self._breath_hz = BREATH_HZ
+
+    def step(
+        self, *, stress: float, speaking: float, arousal: float, posture_rad: Float64, gaze_degrees: Float64
+    ) -> Float64:
+        """Yaw, pitch, roll in radians, float64 [3].
+
+        stress: 0..2 (Stress); speaking, arousal: 0..1; posture_rad: float64 [3] of the emotion; gaze_degrees:
+        float64 [2] in the world.
+        """
+        amount = self._liveliness * (SILENT_SWAY + (1.0 - SILENT_SWAY) * speaking) * (0.8 + 0.4 * arousal)
+        degrees = SWAY_DEGREES * amount * self._sway.step()
+        degrees += self._liveliness * self._nod.step(self._accents(stress))
+        follow = FOLLOW_GAZE * self._after_gaze.step(gaze_degrees)
+        degrees[:2] += follow
+        degrees[1] += self._breathe()
+        degrees += np.degrees(self._posture.step(posture_rad))
+        # soft limits: linear for everyday angles, never beyond what the avatar can show
+        return np.asarray(np.radians(LARGEST_DEGREES * np.tanh(degrees / LARGEST_DEGREES)))
+
+    def _accents(self, stress: float) -> Float64:
+        """The target of the accent movement: down with stress, at times aside."""
+        if stress >= STRESS and not self._stressed:
+            aside = self._rng.random() < 0.5
+            self._accent = ACCENT_DEGREES * self._rng.standard_normal(3) * (1.0 if aside else 0.2)
+        self._stressed = stress >= STRESS
+        target = self._accent * min(1.0, stress)
+        target[1] -= NOD_DEGREES * stress
+        return target
+
+    def _breathe(self) -> float:
+        self._breath += self._breath_hz / FRAME_RATE
+        if self._breath >= 1.0:
+            self._breath -= 1.0
+            self._breath_hz = float(BREATH_HZ * np.exp(0.12 * self._rng.standard_normal()))
+        # in for two fifths of the time, out for three
+        part = self._breath / 0.4 if self._breath < 0.4 else 1.0 + (self._breath - 0.4) / 0.6
+        return float(-BREATH_DEGREES * self._liveliness * np.cos(np.pi * part))
