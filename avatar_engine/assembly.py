@@ -85,7 +85,7 @@ def build_renderer(options: RenderOptions | None = None) -> Portrait:
     )
     if tuple(portrait.names) != ARKIT_NAMES:
         raise WeightsError(
-            f"{manifest.folder}: the avatar is not driven by the 52 ARKit names in alphabetical order; train it again"
+            f"{manifest.folder}: not driven by the 52 ARKit names in alphabetical order; train it again"
         )
     return portrait
 
@@ -111,7 +111,7 @@ def build_text_reader(model: Path | None = None) -> TextModel:
         reader = _load(TextEmotion.load, verify(_package_folder("text_emotion") / "weights" / "base").folder)
     if tuple(reader.names) != EMOTION_NAMES:
         raise WeightsError(
-            f"the text model speaks of {', '.join(reader.names)}, not of {', '.join(EMOTION_NAMES)}; train it again"
+            f"the text model knows {', '.join(reader.names)}, not {', '.join(EMOTION_NAMES)}; train it again"
         )
     return reader
 
@@ -150,8 +150,8 @@ def _session_parts(options: MotionOptions, with_text: bool) -> SessionParts:
     _check_known(speech.emotion_names, EMOTION_NAMES, speech_folder)
     if not 0 <= speech.lookahead_samples <= LOOKAHEAD_LIMIT_SAMPLES:
         raise WeightsError(
-            f"{speech_folder}: looks ahead {speech.lookahead_samples} samples; the whole motion path may look ahead "
-            f"{LOOKAHEAD_LIMIT_SAMPLES}: train it again with less"
+            f"{speech_folder}: looks ahead {speech.lookahead_samples} samples; the whole motion path may "
+            f"look ahead {LOOKAHEAD_LIMIT_SAMPLES}: train it again with less"
         )
     smoother = _load(SmootherModel.load, verify(SMOOTHER_FOLDER).folder)
     _check_known(smoother.names, ARKIT_NAMES, SMOOTHER_FOLDER)
