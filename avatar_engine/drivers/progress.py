@@ -15,10 +15,9 @@ LONGEST_BAR = 40
 class ProgressBar:
     """Frames done of frames to do. Nothing is printed unless `stream` is a terminal."""
 
-    def __init__(self, label: str, total: int | None, stream: TextIO | None = None) -> None:
-        """total: None where it is not known."""
+    def __init__(self, label: str, stream: TextIO | None = None) -> None:
         self._label = label
-        self._total = total
+        self._total: int | None = None
         self._stream = stream if stream is not None else sys.stderr
         self._is_shown = self._stream.isatty()
         self._start = time.monotonic()
@@ -31,14 +30,14 @@ class ProgressBar:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._is_shown:
+        if self._is_shown and self._done:
             self._draw()
             self._stream.write("\n")
             self._stream.flush()
 
-    def advance(self, frames: int = 1) -> None:
-        """So many more are done."""
-        self._done += frames
+    def show(self, done: int, total: int | None) -> None:
+        """So many frames are done, of so many (None: not known)."""
+        self._done, self._total = done, total
         if self._is_shown and time.monotonic() - self._start - self._drawn >= REDRAW_S:
             self._draw()
 
