@@ -74,7 +74,7 @@ class Head:
     def __init__(self, rng: np.random.Generator, liveliness: float) -> None:
         self._rng = rng
         self._liveliness = liveliness
-        self._sway = Drift(rng, 3, (0.45, 1.4, 6.0), (0.35, 0.65, 0.7))
+        self._sway = Drift(rng.spawn(1)[0], 3, (0.45, 1.4, 6.0), (0.35, 0.65, 0.7))
         self._nod = Spring(3, 0.09)
         self._posture = Spring(3, 0.45)
         self._after_gaze = Spring(2, 0.16)

@@ -114,7 +114,10 @@ def _raise_closers(weights: Float64, ceiling: Float64, too_much: float) -> float
 
 def _close(weights: Float64, speech: Float64, high: float) -> Float64:
     too_much = APERTURE_REST + float(weights @ APERTURE) - high
-    too_much = _take(weights, np.maximum(weights - speech, 0.0), _LIP_OPENERS, too_much)
+    added = np.maximum(weights - speech, 0.0)
+    # the jaw must stay open enough for the mouthClose that is there
+    added[_JAW] = min(added[_JAW], max(0.0, weights[_JAW] + CLOSE_BEYOND_JAW - weights[_CLOSE]))
+    too_much = _take(weights, added, _LIP_OPENERS, too_much)
     ceiling = np.zeros_like(weights)
     ceiling[_CLOSE] = weights[_JAW] + CLOSE_BEYOND_JAW
     too_much = _raise_closers(weights, ceiling, too_much)
