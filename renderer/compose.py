@@ -58,11 +58,15 @@ def box_feather(margin: int = 32) -> Float32:
     return ramp[:, None] * ramp[None]
 
 
-def shuffle(features: Float32, factor: int) -> Float32:
-    """Pixel shuffle: [c * factor^2, h, w] -> [h * factor, w * factor, c]."""
+def shuffle(features: Float32, factor: int, out: Float32 | None = None) -> Float32:
+    """Pixel shuffle: [c * factor^2, h, w] -> [h * factor, w * factor, c], into `out` where it is given."""
     count, height, width = features.shape
-    parts = features.reshape(count // factor**2, factor, factor, height, width).transpose(3, 1, 4, 2, 0)
-    return parts.reshape(height * factor, width * factor, -1)
+    channels = count // factor**2
+    parts = features.reshape(channels, factor, factor, height, width).transpose(3, 1, 4, 2, 0)
+    if out is None:
+        return parts.reshape(height * factor, width * factor, channels)
+    np.copyto(out.reshape(height, factor, width, factor, channels), parts)
+    return out
 
 
 def sigmoid(x: Float32) -> Float32:
@@ -86,37 +90,65 @@ def to_pixels(affine: Float32, shape: tuple[int, ...], corner: tuple[int, int]) 
     return matrix
 
 
-def compose(canvas: Float32, box: Float32, controls: Float32, guides: Guides, textures: Textures) -> UInt8:
-    """canvas [56, 64, 64] and box [64, 88, 88] of the network -> uint8 [512, 512, 4], RGBA."""
-    picture = cv2.resize(shuffle(canvas[:48], 4), (SIZE, SIZE), interpolation=cv2.INTER_LINEAR)
-    gates = cv2.resize(sigmoid(shuffle(canvas[48:], 2)), (SIZE, SIZE), interpolation=cv2.INTER_LINEAR)
-    plate_gate, hair_gate = cv2.split(gates)
-    cv2.accumulateProduct(textures.plate, cv2.merge([plate_gate] * 3), picture)
-    matrix = to_pixels(hair_matrix(controls, textures.hair_motion), textures.hair.shape, (0, 0))
-    hair = cv2.warpAffine(
-        textures.hair, matrix, (SIZE, SIZE), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE
-    )
-    cv2.accumulateProduct(hair, cv2.merge([hair_gate] * 3), picture)
-    cv2.accumulateProduct(face_detail(box, guides, textures), textures.feather, picture[BOX, BOX])
-    np.maximum(picture, -1, out=picture)  # convertScaleAbs folds negative values back
-    return cv2.cvtColor(cv2.convertScaleAbs(picture, alpha=127.5, beta=127.5), cv2.COLOR_BGR2RGBA)
+class Composer:
+    """Features and textures -> picture. Owns its scratch memory: fresh pages cost more than the arithmetic."""
 
+    def __init__(self, textures: Textures) -> None:
+        self._textures = textures
+        empty = lambda side, *channels: np.empty((side, side, *channels), np.float32)  # noqa: E731
+        self._small = empty(SIZE // 2, 3)
+        self._picture, self._layer, self._gate3 = empty(SIZE, 3), empty(SIZE, 3), empty(SIZE, 3)
+        self._gate = empty(SIZE)
+        self._detail, self._face, self._face_gate3 = (
+            empty(BOX_SIZE, 3),
+            empty(BOX_SIZE, 3),
+            empty(BOX_SIZE, 3),
+        )
+        self._box_gates = empty(BOX_SIZE, 4)
+        self._box_gate = [empty(BOX_SIZE) for _ in range(4)]
+        self._warp = empty(BOX_SIZE, 2)
+        self._across, self._down = empty(BOX_SIZE), empty(BOX_SIZE)
+        self._bytes = np.empty((SIZE, SIZE, 3), np.uint8)
 
-def face_detail(box: Float32, guides: Guides, textures: Textures) -> Float32:
-    """What the face box adds to the canvas, [352, 352, 3]."""
-    detail = np.ascontiguousarray(shuffle(box[:48], 4))
-    gates = cv2.resize(sigmoid(shuffle(box[48:], 2)), (BOX_SIZE, BOX_SIZE), interpolation=cv2.INTER_LINEAR)
-    gate = cv2.split(gates)
-    warp = cv2.resize(guides.warp, (BOX_SIZE, BOX_SIZE), interpolation=cv2.INTER_LINEAR)
-    height, width = textures.face.shape[:2]
-    across, down = cv2.split(warp)
-    face = cv2.remap(
-        textures.face, across * width - 0.5, down * height - 0.5, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-    )
-    cv2.accumulateProduct(face, cv2.merge([gate[0]] * 3), detail)
-    for k, texture in enumerate(textures.rigid):
-        add_rigid(detail, texture, guides.affines[k], gate[min(k + 1, 3)], guides.openings[int(k > 1)])
-    return detail
+    def compose(self, canvas: Float32, box: Float32, controls: Float32, guides: Guides) -> UInt8:
+        """canvas [56, 64, 64] and box [64, 88, 88] of the network -> uint8 [512, 512, 4], RGBA."""
+        textures, picture = self._textures, self._picture
+        cv2.resize(shuffle(canvas[:48], 4, self._small), (SIZE, SIZE), picture)
+        gates = sigmoid(canvas[48:])
+        self._add_gated(textures.plate, gates[:4], picture)
+        matrix = to_pixels(hair_matrix(controls, textures.hair_motion), textures.hair.shape, (0, 0))
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        cv2.warpAffine(textures.hair, matrix, (SIZE, SIZE), self._layer, flags, cv2.BORDER_REPLICATE)
+        self._add_gated(self._layer, gates[4:], picture)
+        cv2.accumulateProduct(self._face_detail(box, guides), textures.feather, picture[BOX, BOX])
+        np.maximum(picture, -1, out=picture)  # convertScaleAbs folds negative values back
+        cv2.convertScaleAbs(picture, self._bytes, 127.5, 127.5)
+        return cv2.cvtColor(self._bytes, cv2.COLOR_BGR2RGBA)
+
+    def _add_gated(self, texture: Float32, gate: Float32, picture: Float32) -> None:
+        """picture += texture * gate, gate [4, h, w] still to be shuffled and enlarged."""
+        cv2.resize(shuffle(gate, 2)[:, :, 0], (SIZE, SIZE), self._gate)
+        cv2.merge([self._gate] * 3, self._gate3)
+        cv2.accumulateProduct(texture, self._gate3, picture)
+
+    def _face_detail(self, box: Float32, guides: Guides) -> Float32:
+        """What the face box adds to the canvas, [352, 352, 3]."""
+        textures = self._textures
+        detail = shuffle(box[:48], 4, self._detail)
+        cv2.resize(shuffle(sigmoid(box[48:]), 2), (BOX_SIZE, BOX_SIZE), self._box_gates)
+        gate = cv2.split(self._box_gates, self._box_gate)
+        height, width = textures.face.shape[:2]
+        cv2.resize(guides.warp, (BOX_SIZE, BOX_SIZE), self._warp)
+        cv2.split(self._warp, [self._across, self._down])
+        for axis, length in ((self._across, width), (self._down, height)):
+            axis *= np.float32(length)
+            axis -= np.float32(0.5)
+        cv2.remap(textures.face, self._across, self._down, cv2.INTER_LINEAR, self._face, cv2.BORDER_REPLICATE)
+        cv2.merge([gate[0]] * 3, self._face_gate3)
+        cv2.accumulateProduct(self._face, self._face_gate3, detail)
+        for k, texture in enumerate(textures.rigid):
+            add_rigid(detail, texture, guides.affines[k], gate[min(k + 1, 3)], guides.openings[int(k > 1)])
+        return detail
 
 
 def add_rigid(detail: Float32, texture: Float32, affine: Float32, gate: Float32, opening: UInt8) -> None:

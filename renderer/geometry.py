@@ -24,7 +24,19 @@ SIZE = 512
 BOX_START, BOX_SIZE = 80, 352
 CELLS = BOX_SIZE // 4
 "Cells a side of the face box at the generator's 128 x 128 level."
-MASKS = ("lips", "mouth", "eyes", "brows", "jaw", "nose", "lip line", "irises", "upper teeth", "lower teeth", "lids")
+MASKS = (
+    "lips",
+    "mouth",
+    "eyes",
+    "brows",
+    "jaw",
+    "nose",
+    "lip line",
+    "irises",
+    "upper teeth",
+    "lower teeth",
+    "lids",
+)
 RIGID_LAYERS = ("teeth_upper", "teeth_lower", "iris_left", "iris_right")
 TEETH_POINTS = slice(6, 28)
 "Of a row of teeth: the front eleven pairs of (biting edge, crown); the molars turn away."
@@ -111,17 +123,23 @@ class Spline:
         source, target = points.astype(np.float64) / SIZE, self.neutral.astype(np.float64) / SIZE
         n = len(source)
         system = np.zeros((n + 3, n + 3))
-        system[:n, :n] = radial(square_distances(source, source)) + np.diag(1e-5 + self.soft * self._hidden(points))
+        system[:n, :n] = radial(square_distances(source, source)) + np.diag(
+            1e-5 + self.soft * self._hidden(points)
+        )
         system[:n, n] = system[n, :n] = 1
         system[:n, n + 1 :] = source
         system[n + 1 :, :n] = source.T
         right = np.concatenate([target, np.zeros((3, 2))])
-        _, solution = cv2.solve(system, right, flags=cv2.DECOMP_LU)  # numpy's BLAS may spin threads for this small one
+        _, solution = cv2.solve(
+            system, right, flags=cv2.DECOMP_LU
+        )  # numpy's BLAS may spin threads for this small one
         solution = solution.astype(np.float32)
         bent = radial(square_distances(self._grid, source.astype(np.float32))) @ solution[:n]
         field = bent + solution[n] + self._grid @ solution[n + 1 :]
         cells = BOX_SIZE // 8
-        return cv2.resize(field.reshape(cells, cells, 2), (CELLS, CELLS), interpolation=cv2.INTER_CUBIC)
+        return cv2.resize(
+            field.reshape(cells, cells, 2), (CELLS, CELLS)
+        )  # linear: OpenCV's cubic bends straight lines
 
     def _hidden(self, points: Float32) -> NDArray[np.float64]:
         """Towards 1 where the triangles round a point are flipped or squeezed: there the far cheek would fold."""
@@ -145,7 +163,9 @@ def radial(squared: NDArray[np.floating]) -> NDArray[np.floating]:
 
 
 def square_distances(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.floating]:
-    result: NDArray[np.floating] = np.square(a[:, None, 0] - b[None, :, 0]) + np.square(a[:, None, 1] - b[None, :, 1])
+    result: NDArray[np.floating] = np.square(a[:, None, 0] - b[None, :, 0]) + np.square(
+        a[:, None, 1] - b[None, :, 1]
+    )
     return result
 
 

@@ -10,7 +10,7 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 from safetensors import safe_open
 
-from renderer.compose import compose, make_textures
+from renderer.compose import Composer, make_textures
 from renderer.geometry import CELLS, Geometry, Guides
 from renderer.rig import load_rig
 
@@ -30,9 +30,11 @@ class OnnxBackend:
         self.geometry = Geometry(load_rig(folder / "rig.safetensors"))
         with safe_open(folder / "generator.safetensors", "numpy") as file:
             wanted = [k for k in file.keys() if k.startswith("textures.") or k == "hair_motion"]  # noqa: SIM118
-            self._textures = make_textures({k: file.get_tensor(k) for k in wanted})
+            self._composer = Composer(make_textures({k: file.get_tensor(k) for k in wanted}))
             texture = file.get_tensor("guide_texture")[0].astype(np.float32)
-        parts = texture.reshape(-1, 4, *texture.shape[1:]).transpose(0, 2, 3, 1)  # remap takes at most four channels
+        parts = texture.reshape(-1, 4, *texture.shape[1:]).transpose(
+            0, 2, 3, 1
+        )  # remap takes at most four channels
         self._guide_texture = [np.ascontiguousarray(part) for part in parts]
 
     def carry(self, guides: Guides) -> Float32:
@@ -60,4 +62,4 @@ class OnnxBackend:
         """uint8 [512, 512, 4], RGBA, opaque."""
         guides = self.geometry.guides(weights, head_rad, gaze_rad)
         canvas, box = self.network(controls, guides)
-        return compose(canvas, box, controls, guides, self._textures)
+        return self._composer.compose(canvas, box, controls, guides)

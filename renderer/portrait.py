@@ -75,7 +75,11 @@ class Portrait:
 
     def draw(self, weights: Float32, head_rad: Float32, gaze_rad: Float32) -> UInt8:
         """weights float32 [52] 0..1, head_rad [3] yaw, pitch, roll, gaze_rad [2] -> uint8 [size, size, 4] RGBA."""
-        for array, name, shape in ((weights, "weights", (len(self.names),)), (head_rad, "head_rad", (3,)), (gaze_rad, "gaze_rad", (2,))):
+        for array, name, shape in (
+            (weights, "weights", (len(self.names),)),
+            (head_rad, "head_rad", (3,)),
+            (gaze_rad, "gaze_rad", (2,)),
+        ):
             if np.shape(array) != shape or not np.isfinite(array).all():
                 raise ValueError(f"{name} must be {shape[0]} finite numbers, not {array!r}")
         weights, head_rad, gaze_rad = (np.asarray(a, np.float32) for a in (weights, head_rad, gaze_rad))

@@ -37,7 +37,7 @@ class GeneratorConfig:
 
     controls: int = 57
     styles: int = 192
-    channels: tuple[int, ...] = (160, 160, 192, 128, 96)
+    channels: tuple[int, ...] = (160, 160, 192, 112, 80)
     "At 8, 16, 32, 64 (canvas) and 128 (face box) cells a side."
     masks: int = 11
     guide_texture: tuple[int, int] = (16, 96)
@@ -56,7 +56,13 @@ class GeneratorConfig:
     def tiny(cls) -> GeneratorConfig:
         """A network of a few thousand parameters for tests."""
         textures = {k: (16, 16) for k in CANVAS_LAYERS + BOX_LAYERS}
-        return cls(styles=8, channels=(8, 8, 8, 8, 8), guide_texture=(2, 16), guide_channels=(4, 4, 4), textures=textures)
+        return cls(
+            styles=8,
+            channels=(8, 8, 8, 8, 8),
+            guide_texture=(4, 16),
+            guide_channels=(4, 4, 4),
+            textures=textures,
+        )
 
 
 class ModulatedConv(nn.Module):
@@ -107,7 +113,9 @@ class Generator(nn.Module):
         pairs = [(c[max(i - 1, 0)], c[i], i > 0) for i in range(5)]
         self.first = nn.ModuleList(ModulatedConv(i, o, s, up=up) for i, o, up in pairs)
         self.second = nn.ModuleList(ModulatedConv(o, o, s) for _, o, _ in pairs)
-        self.guide_texture = nn.Parameter(torch.randn(1, config.guide_texture[0], *[config.guide_texture[1]] * 2) * 0.3)
+        self.guide_texture = nn.Parameter(
+            torch.randn(1, config.guide_texture[0], *[config.guide_texture[1]] * 2) * 0.3
+        )
         inputs = config.masks + config.guide_texture[0] + 2
         self.guide = nn.ModuleList(
             nn.Conv2d(i, o, 3, stride=stride, padding=1)
@@ -119,12 +127,16 @@ class Generator(nn.Module):
         for head in (self.canvas_head, self.box_head):
             nn.init.normal_(head.weight, std=0.3 / (9 * head.in_channels) ** 0.5)
             nn.init.zeros_(head.bias)
-        self.textures = nn.ParameterDict({k: nn.Parameter(torch.zeros(1, 3, *v)) for k, v in config.textures.items()})
+        self.textures = nn.ParameterDict(
+            {k: nn.Parameter(torch.zeros(1, 3, *v)) for k, v in config.textures.items()}
+        )
         self.hair_motion = nn.Parameter(torch.zeros(9, 6))
         "Head rotation (first and second order) -> change of the hair texture's affine map."
         self.register_buffer("feather", box_feather(), persistent=False)
 
-    def features(self, controls: Tensor, masks: Tensor, warp: Tensor) -> tuple[Tensor, Tensor]:
+    def features(
+        self, controls: Tensor, masks: Tensor, warp: Tensor, window: Window | None = None
+    ) -> tuple[Tensor, Tensor]:
         """What the exported graph gives.
 
         controls [n, 57]; masks [n, masks, 88, 88] 0..1; warp [n, 88, 88, 2]: where each cell of the box lies on the
@@ -133,12 +145,17 @@ class Generator(nn.Module):
         """
         w = self.mapping(controls)
         texture = self.guide_texture.expand(len(controls), -1, -1, -1)
-        carried = F.grid_sample(texture, (warp * 2 - 1).to(texture.dtype), padding_mode="border", align_corners=False)
-        return self.synthesis(w, masks, carried, warp)
+        carried = F.grid_sample(
+            texture, (warp * 2 - 1).to(texture.dtype), padding_mode="border", align_corners=False
+        )
+        return self.synthesis(w, masks, carried, warp, window)
 
-    def synthesis(self, w: Tensor, masks: Tensor, carried: Tensor, warp: Tensor) -> tuple[Tensor, Tensor]:
+    def synthesis(
+        self, w: Tensor, masks: Tensor, carried: Tensor, warp: Tensor, window: Window | None = None
+    ) -> tuple[Tensor, Tensor]:
         """As `features`, from the style vector w [n, styles] and the guide texture already carried, [n, 16, 88, 88]."""
-        level = torch.cat([masks, carried, warp.permute(0, 3, 1, 2) - 0.5], 1).contiguous(memory_format=torch.channels_last)
+        level = torch.cat([masks, carried, warp.permute(0, 3, 1, 2) - 0.5], 1)
+        level = level.contiguous(memory_format=torch.channels_last)
         guides = []
         for conv, inject in zip(self.guide, self.inject, strict=True):
             level = F.leaky_relu(conv(level), 0.2)
@@ -152,44 +169,56 @@ class Generator(nn.Module):
                 end = 8 * 2**i - start - cells
                 guide = F.pad(guides[4 - i], (start, end, start, end))
             x = self.second[i](self.first[i](x, w, guide), w)
-        canvas = self.canvas_head(x)
-        start, cells = BOX_START // 8, BOX_SIZE // 8
-        x = self.second[4](self.first[4](x[:, :, start : start + cells, start : start + cells], w, guides[0]), w)
+        box = window or Window.of_box(len(w))
+        canvas = self.canvas_head(window.cut(x, 1) if window else x)
+        guide = box.cut(guides[0], 2, BOX_START // 8)
+        x = self.second[4](self.first[4](box.cut(x, 1), w, guide), w)
         return canvas, self.box_head(x)
 
-    def forward(self, geometry: dict[str, Tensor]) -> Tensor:
-        """The picture, [n, 3, 512, 512], BGR, about -1..1.
+    def forward(self, geometry: dict[str, Tensor], window: Window | None = None) -> Tensor:
+        """The picture, [n, 3, 512, 512], BGR, about -1..1; with a window only that part of it, [n, 3, 8 k, 8 k].
 
         geometry: controls, masks, warp as for `features`; affines [n, 4, 2, 3] picture pixel -> -1..1 in the boxes of
         teeth and irises; openings [n, 2, 352, 352] 0..1 of mouth and eyes inside the face box.
         """
-        canvas, box = self.features(geometry["controls"], geometry["masks"], geometry["warp"])
-        return self.compose(canvas, box, geometry)
+        canvas, box = self.features(geometry["controls"], geometry["masks"], geometry["warp"], window)
+        return self.compose(canvas, box, geometry, window)
 
     @torch.autocast("cuda", enabled=False)
     @torch.autocast("cpu", enabled=False)
-    def compose(self, canvas: Tensor, box: Tensor, geometry: dict[str, Tensor]) -> Tensor:
+    def compose(
+        self, canvas: Tensor, box: Tensor, geometry: dict[str, Tensor], window: Window | None = None
+    ) -> Tensor:
         """Features and textures -> picture; positions need all their bits, so never in half precision."""
         canvas, box, controls = canvas.float(), box.float(), geometry["controls"].float()
         n, device = len(controls), canvas.device
+        inner = window or Window.of_box(n)
         enlarge = lambda x, k: F.interpolate(x, scale_factor=k, mode="bilinear")  # noqa: E731
         picture = enlarge(F.pixel_shuffle(canvas[:, :48], 4), 2)
         gates = enlarge(torch.sigmoid(F.pixel_shuffle(canvas[:, 48:], 2)), 4)
-        picture = picture + 2 * gates[:, :1] * self.textures["plate"]
-        hair = pixel_grid(SIZE, device) @ self.hair_map(controls).transpose(1, 2)[:, None]
+        plate = F.interpolate(self.textures["plate"], size=(SIZE, SIZE), mode="bilinear").expand(
+            n, -1, -1, -1
+        )
+        picture = picture + 2 * gates[:, :1] * (window.cut(plate, 8) if window else plate)
+        grid = window.positions(device) if window else pixel_grid(SIZE, device)
+        hair = grid @ self.hair_map(controls).transpose(1, 2)[:, None]
         picture = picture + 2 * gates[:, 1:] * sample(self.textures["hair"], hair)
 
         detail = F.pixel_shuffle(box[:, :48], 4)
         gates = enlarge(torch.sigmoid(F.pixel_shuffle(box[:, 48:], 2)), 2)
-        warp = F.interpolate(geometry["warp"].permute(0, 3, 1, 2), scale_factor=4, mode="bilinear").permute(0, 2, 3, 1)
+        warp = inner.cut(enlarge(geometry["warp"].permute(0, 3, 1, 2), 4), 8, BOX_START // 8).permute(
+            0, 2, 3, 1
+        )
         detail = detail + 2 * gates[:, :1] * sample(self.textures["face"], warp * 2 - 1)
-        grid = pixel_grid(BOX_SIZE, device, BOX_START)
+        grid = inner.positions(device)
+        openings = inner.cut(geometry["openings"], 8, BOX_START // 8)
         for k, name in enumerate(BOX_LAYERS[1:]):
             inside = grid @ geometry["affines"][:, k].transpose(1, 2)[:, None]
-            gate = gates[:, min(k + 1, 3), None] * geometry["openings"][:, int(k > 1), None]
+            gate = gates[:, min(k + 1, 3), None] * openings[:, int(k > 1), None]
             detail = detail + 2 * gate * sample(self.textures[name], inside, outside="zeros")
+        detail = detail * inner.cut(self.feather.expand(n, 1, -1, -1), 8, BOX_START // 8)
         start, end = BOX_START, SIZE - BOX_START - BOX_SIZE
-        return picture + F.pad(detail * self.feather, (start, end, start, end)).expand(n, -1, -1, -1)
+        return picture + (detail if window else F.pad(detail, (start, end, start, end)))
 
     def hair_map(self, controls: Tensor) -> Tensor:
         """[n, 2, 3]: picture pixel -> -1..1 on the hair texture, learned: hair has no points of its own."""
@@ -200,9 +229,44 @@ class Generator(nn.Module):
         return (rest + scale * (terms @ self.hair_motion.float())).view(-1, 2, 3)
 
 
+@dataclass(frozen=True)
+class Window:
+    """A square part of the canvas for each sample, in cells of 8 pixels: training pays only for what its loss sees.
+
+    Inside the face box, or equal to it. Convolutions see zeros at its edges, so let it stand out a little.
+    """
+
+    corners: list[tuple[int, int]]
+    "x, y of the first cell, for each sample."
+    cells: int
+
+    @classmethod
+    def of_box(cls, samples: int) -> Window:
+        """The face box itself."""
+        return cls([(BOX_START // 8, BOX_START // 8)] * samples, BOX_SIZE // 8)
+
+    def cut(self, x: Tensor, per_cell: int, origin: int = 0) -> Tensor:
+        """[n, c, h, w] of so many elements a cell, beginning at cell `origin` of the canvas -> the windows."""
+        side = self.cells * per_cell
+        if len(set(self.corners)) == 1:
+            left, top = ((v - origin) * per_cell for v in self.corners[0])
+            return x[:, :, top : top + side, left : left + side]
+        starts = [((a - origin) * per_cell, (b - origin) * per_cell) for a, b in self.corners]
+        parts = [p[:, top : top + side, left : left + side] for p, (left, top) in zip(x, starts, strict=True)]
+        return torch.stack(parts).contiguous(memory_format=torch.channels_last)
+
+    def positions(self, device: torch.device) -> Tensor:
+        """[n or 1, 8 cells, 8 cells, 3]: x, y, 1 of the picture at each pixel centre."""
+        unique = self.corners[:1] if len(set(self.corners)) == 1 else self.corners
+        corner = torch.tensor([(8.0 * x, 8.0 * y, 0.0) for x, y in unique], device=device)
+        return pixel_grid(8 * self.cells, device) + corner[:, None, None]
+
+
 def sample(texture: Tensor, where: Tensor, *, outside: str = "border") -> Tensor:
     """The texture [1, c, h, w] at positions [n, y, x, 2] of -1..1."""
-    return F.grid_sample(texture.expand(len(where), -1, -1, -1), where, padding_mode=outside, align_corners=False)
+    return F.grid_sample(
+        texture.expand(len(where), -1, -1, -1), where, padding_mode=outside, align_corners=False
+    )
 
 
 def pixel_grid(size: int, device: torch.device, start: int = 0) -> Tensor:

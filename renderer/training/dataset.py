@@ -81,7 +81,9 @@ def read_labels(folders: Iterable[Path]) -> list[dict[str, Any]]:
     for folder in folders:
         files = sorted(folder.glob("frames_*.jsonl"))
         if not files:
-            raise FileNotFoundError(f"{folder}: no frames_*.jsonl there; render some with python -m renderer.synthesis")
+            raise FileNotFoundError(
+                f"{folder}: no frames_*.jsonl there; render some with python -m renderer.synthesis"
+            )
         for file in files:
             for line in file.read_text(encoding="utf-8").splitlines():
                 row = json.loads(line)
@@ -130,7 +132,9 @@ def crop(pictures: Tensor, origin: Tensor, side: int) -> Tensor:
     """Cut [n, c, side, side] out of [n, c, 512, 512] at origin [n, 2] (x, y); whole pictures pass through."""
     if side == pictures.shape[-1]:
         return pictures
-    return torch.stack([p[:, y : y + side, x : x + side] for p, (x, y) in zip(pictures, origin.tolist(), strict=True)])
+    return torch.stack(
+        [p[:, y : y + side, x : x + side] for p, (x, y) in zip(pictures, origin.tolist(), strict=True)]
+    )
 
 
 def part_weights(frames: Frames, index: Tensor, mouth: float = 5.0, eyes: float = 4.0) -> Tensor:

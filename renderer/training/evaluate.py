@@ -76,7 +76,9 @@ def judge(net: Generator, frames: Frames) -> dict[str, float]:
         landmarks = (frames.landmarks[i] - frames.origin[i]).cpu().numpy()
         row = measure(drawn, truth, landmarks)
         if frames.side == SIZE:
-            row = {f"full {k}": v for k, v in row.items() if k.startswith("face")} | {"full dB": psnr(drawn, truth)}
+            row = {f"full {k}": v for k, v in row.items() if k.startswith("face")} | {
+                "full dB": psnr(drawn, truth)
+            }
         rows.append(row)
     return mean_of(rows)
 
@@ -88,7 +90,9 @@ def sheet(net: Generator, frames: Frames, path: Path, columns: int = 6, rows: in
         truth = frames.pictures[i].permute(1, 2, 0).cpu().numpy()
         pairs.append(np.vstack([truth, drawn.astype(np.uint8)]))
     pairs += [np.zeros_like(pairs[0])] * (-len(pairs) % columns)
-    cv2.imwrite(str(path), np.vstack([np.hstack(pairs[i : i + columns]) for i in range(0, len(pairs), columns)]))
+    cv2.imwrite(
+        str(path), np.vstack([np.hstack(pairs[i : i + columns]) for i in range(0, len(pairs), columns)])
+    )
 
 
 def judge_weights(weights: Path, folders: list[Path], sheet_path: Path | None) -> dict[str, float]:
@@ -109,12 +113,16 @@ def judge_weights(weights: Path, folders: list[Path], sheet_path: Path | None) -
             pairs.append(np.vstack([truth, drawn]).astype(np.uint8))
     if sheet_path:
         pairs += [np.zeros_like(pairs[0])] * (-len(pairs) % 6)
-        cv2.imwrite(str(sheet_path), np.vstack([np.hstack(pairs[i : i + 6]) for i in range(0, len(pairs), 6)]))
+        cv2.imwrite(
+            str(sheet_path), np.vstack([np.hstack(pairs[i : i + 6]) for i in range(0, len(pairs), 6)])
+        )
     return mean_of(results)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--weights", type=Path, required=True)
     parser.add_argument("--frames", type=Path, nargs="+", required=True)
     parser.add_argument("--sheet", type=Path)

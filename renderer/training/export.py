@@ -47,7 +47,12 @@ class Folded(nn.Module):
         self.net = net
 
     def layer(
-        self, conv: ModulatedConv, x: Tensor, demodulation: Tensor, following: Tensor | None, guide: Tensor | None = None
+        self,
+        conv: ModulatedConv,
+        x: Tensor,
+        demodulation: Tensor,
+        following: Tensor | None,
+        guide: Tensor | None = None,
     ) -> Tensor:
         """x comes modulated and leaves modulated for the layer whose styles are `following`."""
         factor = 2**0.5 if following is None else following * 2**0.5
@@ -64,7 +69,9 @@ class Folded(nn.Module):
         y = F.leaky_relu(y, 0.2)
         return y if folded else y * (factor if following is None else factor.view(1, -1, 1, 1))
 
-    def forward(self, controls: Tensor, masks: Tensor, carried: Tensor, warp: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, controls: Tensor, masks: Tensor, carried: Tensor, warp: Tensor
+    ) -> tuple[Tensor, Tensor]:
         net = self.net
         w = net.mapping(controls)
         first = [conv.modulation(w) for conv in net.first]
@@ -128,7 +135,9 @@ def frame_controls(rows: list[dict[str, Any]]) -> list[tuple[np.ndarray, np.ndar
     ]
 
 
-def feeds(backend: OnnxBackend, controls: list[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> list[dict[str, np.ndarray]]:
+def feeds(
+    backend: OnnxBackend, controls: list[tuple[np.ndarray, np.ndarray, np.ndarray]]
+) -> list[dict[str, np.ndarray]]:
     """The network's inputs for some controls."""
     result = []
     for weights, head, gaze in controls:
@@ -155,7 +164,9 @@ def quantise(full: Path, path: Path, calibration: list[dict[str, np.ndarray]]) -
     prepared.unlink()
 
 
-def agreement_db(a: OnnxBackend, b: OnnxBackend, controls: list[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> float:
+def agreement_db(
+    a: OnnxBackend, b: OnnxBackend, controls: list[tuple[np.ndarray, np.ndarray, np.ndarray]]
+) -> float:
     """Mean PSNR between two back ends' pictures."""
     values = []
     for weights, head, gaze in controls:
@@ -180,7 +191,9 @@ def export(run: Path, rig_path: Path, frames: list[Path], out: Path) -> dict[str
     reference = OnnxBackend(out, full.name, 2)
     quantise(full, small, feeds(reference, frame_controls(picked)))
     held_out = frame_controls([row for row in read_labels(frames) if is_validation(row)][:24])
-    agreement = agreement_db(reference, OnnxBackend(out, small.name, 2), held_out or frame_controls(picked[:8]))
+    agreement = agreement_db(
+        reference, OnnxBackend(out, small.name, 2), held_out or frame_controls(picked[:8])
+    )
     graph = small if agreement >= GATE_DB else full
     print(json.dumps({"int8 against fp32 dB": round(agreement, 2), "shipped": graph.name}))
     (full if graph is small else small).unlink()
@@ -199,17 +212,23 @@ def limits(rows: list[dict[str, Any]], names: tuple[str, ...]) -> dict[str, Any]
     }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--run", type=Path, required=True)
     parser.add_argument("--rig", type=Path, required=True)
-    parser.add_argument("--frames", type=Path, nargs="+", required=True, help="training frames: calibration and ranges")
-    parser.add_argument("--report", type=Path, nargs="*", default=[], help="folders never trained on, for the manifest")
+    parser.add_argument(
+        "--frames", type=Path, nargs="+", required=True, help="training frames: calibration and ranges"
+    )
+    parser.add_argument(
+        "--report", type=Path, nargs="*", default=[], help="folders never trained on, for the manifest"
+    )
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--name", required=True)
     parser.add_argument("--version", default="1.0")
     parser.add_argument("--command", default="", help="the training command, for the manifest")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(argv)
     facts = export(arguments.run, arguments.rig, arguments.frames, arguments.out)
     rows = read_labels(arguments.frames)
     names = load_rig(arguments.rig).names

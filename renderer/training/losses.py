@@ -28,7 +28,10 @@ def laplacian_loss(drawn: Tensor, truth: Tensor, weights: Tensor, levels: int = 
 
 def feature_matching(fake: list[Tensor], real: list[Tensor]) -> Tensor:
     """Mean distance of the discriminator's features (Wang et al. 2018, pix2pixHD), each level scaled by its own size."""
-    terms = [(f - r.detach()).abs().mean() / r.detach().abs().mean().clamp_min(1e-3) for f, r in zip(fake, real, strict=True)]
+    terms = [
+        (f - r.detach()).abs().mean() / r.detach().abs().mean().clamp_min(1e-3)
+        for f, r in zip(fake, real, strict=True)
+    ]
     return torch.stack(terms).mean()
 
 

@@ -58,7 +58,9 @@ def save(rig: Rig, path: Path) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--labels", type=Path, required=True, help="npz of renderer.synthesis rig-labels")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--held-out", type=float, default=0.06, help="share of the labels to report on")

@@ -1,0 +1,147 @@
+"""The whole way of the renderer's weights, tiny: frames -> training -> export -> Portrait."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from avatar_engine.weights import verify
+from renderer import Portrait
+from renderer.portrait import control_vector
+from renderer.rig import Rig
+from renderer.torch_backend import TorchBackend
+from renderer.torch_generator import GeneratorConfig
+from renderer.training import export
+from renderer.training.dataset import Frames, is_validation, load, part_weights, read_labels
+from renderer.training.evaluate import measure
+from renderer.training.losses import laplacian_loss
+from renderer.training.rig import save
+from renderer.training.train import Options, Trainer
+
+pytestmark = [
+    # the legacy ONNX exporter, whose graphs ONNX Runtime quantises best, announces its retirement at every call
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning"),
+    pytest.mark.filterwarnings("ignore::UserWarning"),
+]
+
+
+@pytest.fixture(scope="module")
+def data(frames_folder: Path, rig: Rig) -> dict[str, Frames]:
+    rows = [row for row in read_labels([frames_folder]) if not is_validation(row)]
+    return {kind: load(rows, rig, kind) for kind in ("face", "full")}
+
+
+@pytest.fixture(scope="module")
+def run_folder(data: dict[str, Frames], frames_folder: Path, rig: Rig, tmp_path_factory) -> Path:
+    """A run of a few steps, the last ones adversarial."""
+    torch.set_num_threads(2)
+    out = tmp_path_factory.mktemp("run")
+    held_out = {"face": load([r for r in read_labels([frames_folder]) if is_validation(r)], rig, "face")}
+    config = GeneratorConfig.tiny()
+    options = Options(steps=4, faces=2, fulls=1, report=2, warmup=2)
+    first = Trainer(config, data, options, out)
+    first.run(held_out)
+    sharpen = dataclasses.replace(options, steps=2, adversarial=1.0)
+    second = Trainer(config, data, sharpen, out)
+    second.restart_from(load_file(out / "generator.safetensors"))
+    second.run(held_out)
+    facts = {"options": dataclasses.asdict(options), "config": dataclasses.asdict(config)}
+    (out / "options.json").write_text(json.dumps(facts), encoding="utf-8")
+    save(rig, out / "rig.safetensors")
+    return out
+
+
+@pytest.fixture(scope="module")
+def weights_folder(run_folder: Path, frames_folder: Path, tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("weights")
+    arguments = [
+        "--run",
+        run_folder,
+        "--rig",
+        run_folder / "rig.safetensors",
+        "--frames",
+        frames_folder,
+        "--out",
+        out,
+    ]
+    export.main([str(a) for a in [*arguments, "--name", "tiny", "--report", frames_folder]])
+    return out
+
+
+def test_training_learns(data: dict[str, Frames], tmp_path: Path) -> None:
+    trainer = Trainer(GeneratorConfig.tiny(), data, Options(faces=2, fulls=1, warmup=1, rate=3e-3), tmp_path)
+    frames, index = data["face"], torch.arange(4)
+
+    def loss() -> float:
+        with torch.no_grad():
+            drawn = trainer.picture(frames, index).float()
+        return float(laplacian_loss(drawn, frames.truth(index), part_weights(frames, index)))
+
+    before = loss()
+    for step in range(12):
+        trainer.step(step, 0.0)
+    assert loss() < 0.7 * before
+
+
+def test_a_run_leaves_evidence(run_folder: Path) -> None:
+    lines = [json.loads(line) for line in (run_folder / "stats.jsonl").read_text().splitlines()]
+    assert any("mouth dB" in line for line in lines)
+    assert (run_folder / "sheet.png").stat().st_size > 1000
+
+
+def test_exported_weights_verify_and_draw(weights_folder: Path) -> None:
+    manifest = verify(weights_folder)
+    assert manifest.content["metrics"]["int8 against fp32 dB"] > 30
+    portrait = Portrait.load(weights_folder, size=256)
+    zeros = np.zeros(52, np.float32), np.zeros(3, np.float32), np.zeros(2, np.float32)
+    picture = portrait.draw(*zeros)
+    assert picture.shape == (256, 256, 4) and picture.dtype == np.uint8
+    assert np.array_equal(picture, portrait.draw(*zeros))
+
+
+def test_both_back_ends_draw_the_same_face(weights_folder: Path, data: dict[str, Frames]) -> None:
+    config = verify(weights_folder).config
+    cpu, torch_backend = Portrait.load(weights_folder), TorchBackend(weights_folder, config, "cpu")
+    random = np.random.default_rng(0)
+    weights = (random.random(52) * (random.random(52) < 0.2)).astype(np.float32)
+    head, gaze = np.float32([0.05, -0.03, 0.02]), np.float32([0.1, 0.05])
+    left = cpu.draw(weights, head, gaze).astype(float)
+    right = torch_backend.draw(control_vector(weights, head, gaze), weights, head, gaze).astype(float)
+    assert 10 * np.log10(255**2 / np.square(left - right).mean()) > 35  # int8 against fp32
+
+
+def test_a_size_or_device_that_does_not_exist_is_refused(weights_folder: Path) -> None:
+    with pytest.raises(ValueError, match="size 300 is not one of 256, 384, 512"):
+        Portrait.load(weights_folder, size=300)
+    with pytest.raises(ValueError, match="'tpu'"):
+        Portrait.load(weights_folder, device="tpu")
+
+
+def test_controls_of_the_wrong_kind_are_refused(weights_folder: Path) -> None:
+    portrait = Portrait.load(weights_folder)
+    good = np.zeros(52, np.float32), np.zeros(3, np.float32), np.zeros(2, np.float32)
+    with pytest.raises(ValueError, match="weights"):
+        portrait.draw(np.zeros(51, np.float32), *good[1:])
+    with pytest.raises(ValueError, match="head_rad"):
+        portrait.draw(good[0], np.full(3, np.nan, np.float32), good[2])
+
+
+def test_a_perfect_picture_has_sharpness_one() -> None:
+    truth = np.random.default_rng(0).uniform(0, 255, (240, 240, 3)).astype(np.float32)
+    landmarks = np.random.default_rng(1).uniform(40, 200, (68, 2)).astype(np.float32)
+    figures = measure(truth, truth, landmarks)
+    assert figures["mouth 1px"] == 1 and figures["face dB"] > 100
+
+
+def test_blur_lowers_sharpness_more_than_psnr_says() -> None:
+    import cv2
+
+    truth = np.random.default_rng(0).uniform(100, 150, (240, 240, 3)).astype(np.float32)
+    landmarks = np.random.default_rng(1).uniform(40, 200, (68, 2)).astype(np.float32)
+    figures = measure(cv2.GaussianBlur(truth, (0, 0), 1.5), truth, landmarks)
+    assert figures["mouth 1px"] < 0.3 < 15 < figures["mouth dB"]
