@@ -35,7 +35,9 @@ def test_an_unknown_option_is_an_error_with_the_nearest_one() -> None:
     assert options_from(RenderOptions, {"size": 256}) == RenderOptions(size=256)
 
 
-@pytest.mark.parametrize("values", [{"seed": -1}, {"seed": 1.5}, {"seed": True}, {"liveliness": 3}, {"emotion_strength": "much"}])
+@pytest.mark.parametrize(
+    "values", [{"seed": -1}, {"seed": 1.5}, {"seed": True}, {"liveliness": 3}, {"emotion_strength": "much"}]
+)
 def test_motion_options_are_checked_when_made(values: dict[str, object]) -> None:
     with pytest.raises(UsageError, match=next(iter(values))):
         options_from(MotionOptions, values)

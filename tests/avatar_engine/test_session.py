@@ -144,7 +144,9 @@ def test_silence_is_alive_with_lips_that_do_not_move() -> None:
 
 def test_each_sentence_shows_its_emotion_on_its_own_stretch() -> None:
     session = new_session()
-    session.push_text("This is pure joy and we all dance and sing. And this is anger at the people over there.")
+    session.push_text(
+        "This is pure joy and we all dance and sing. And this is anger at the people over there."
+    )
     frames = run(session, np.concatenate([syllables(2.4), silence(0.5), syllables(2.4, seed=7)]))
     early, late = slice(25, 58), slice(90, 130)
     assert weight(frames, SMILE)[early].mean() > 0.2
@@ -179,7 +181,9 @@ def test_text_in_pieces_is_the_text_whole() -> None:
             session.push_text(piece)
         return run(session, SPEECH)
 
-    assert_same_motion(run_with(["I feel su", "ch joy tod", "ay. And [an", "ger:0.7] then it was gone. "]), run_with([TEXT]))
+    assert_same_motion(
+        run_with(["I feel su", "ch joy tod", "ay. And [an", "ger:0.7] then it was gone. "]), run_with([TEXT])
+    )
 
 
 def test_a_tag_sets_the_emotion_with_its_intensity_and_is_not_read() -> None:
@@ -325,7 +329,9 @@ def test_wrong_use_is_refused_with_a_reason() -> None:
 
 def test_a_session_without_a_text_model_refuses_text() -> None:
     whole_parts = parts()
-    without = Session(type(whole_parts)(*(getattr(whole_parts, f) for f in list(whole_parts.__slots__)[:-1]), text=None))
+    without = Session(
+        type(whole_parts)(*(getattr(whole_parts, f) for f in list(whole_parts.__slots__)[:-1]), text=None)
+    )
     with pytest.raises(ValueError, match="with_text=True"):
         without.push_text("Hello")
 

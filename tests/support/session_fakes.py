@@ -29,7 +29,7 @@ class Heard:
 
 
 class LoudnessStream:
-    """An ExpressionStream that opens the jaw with loudness; frame i hears samples before 640 (i + 1) + 1280 only."""
+    """An ExpressionStream that opens the jaw with loudness; frame i hears samples before 640 (i + 1) + 1280."""
 
     def __init__(self) -> None:
         self._samples = np.zeros(0, dtype=np.float32)
@@ -53,7 +53,9 @@ class LoudnessStream:
             self._next += 1
         rms = np.array(loud)
         jaw = np.clip(1.5 * rms, 0, 0.5)
-        weights = np.stack([jaw, jaw / 2, jaw / 2, 0 * jaw, 0 * jaw], axis=-1).astype(np.float32).reshape(-1, 5)
+        weights = (
+            np.stack([jaw, jaw / 2, jaw / 2, 0 * jaw, 0 * jaw], axis=-1).astype(np.float32).reshape(-1, 5)
+        )
         voiced = (rms > 0.02).astype(np.float32)
         return Heard(
             weights,
@@ -80,7 +82,9 @@ class KeywordReader:
 
     def read(self, texts: list[str]) -> np.ndarray:
         self.texts += texts
-        return np.array([[0.9 if name in text else 0.05 for name in self.names] for text in texts], dtype=np.float32)
+        return np.array(
+            [[0.9 if name in text else 0.05 for name in self.names] for text in texts], dtype=np.float32
+        )
 
     def coverage(self, text: str) -> float:
         letters = [c for c in text if c.isalpha()]
@@ -151,7 +155,9 @@ def assert_same_motion(a: list[ExpressionFrame], b: list[ExpressionFrame]) -> No
     for field in ("weights", "head_rad", "gaze_rad"):
         one = np.array([getattr(f, field) for f in a])
         other = np.array([getattr(f, field) for f in b])
-        assert one.tobytes() == other.tobytes(), f"{field} differ, first at frame {np.argmax((one != other).any(1))}"
+        assert one.tobytes() == other.tobytes(), (
+            f"{field} differ, first at frame {np.argmax((one != other).any(1))}"
+        )
 
 
 def emotion(name: str) -> int:

@@ -20,7 +20,9 @@ def only(name: str, value: float = 1.0) -> np.ndarray:
 
 
 def course(expression: Expression, wanted: np.ndarray, seconds: float, name: str) -> np.ndarray:
-    return np.array([expression.step(wanted)[EMOTION_INDEX[name]] for _ in range(round(seconds * FRAME_RATE))])
+    return np.array(
+        [expression.step(wanted)[EMOTION_INDEX[name]] for _ in range(round(seconds * FRAME_RATE))]
+    )
 
 
 def test_every_emotion_has_a_face_within_the_weights() -> None:
@@ -50,7 +52,9 @@ def test_an_expression_comes_in_its_time_falls_from_its_apex_and_leaves_more_slo
 
 
 def test_surprise_is_faster_than_sadness() -> None:
-    half = {name: np.argmax(course(Expression(), only(name), 3, name) > 0.4) for name in ("surprise", "sadness")}
+    half = {
+        name: np.argmax(course(Expression(), only(name), 3, name) > 0.4) for name in ("surprise", "sadness")
+    }
     assert half["surprise"] < half["sadness"]
 
 

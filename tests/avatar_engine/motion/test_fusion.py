@@ -23,7 +23,9 @@ def mouth(**levels: float) -> np.ndarray:
     return weights
 
 
-def heard(weights: np.ndarray, voiced: float = 1.0, loudness_db: float = -25.0, valid: bool = True) -> HeardFrame:
+def heard(
+    weights: np.ndarray, voiced: float = 1.0, loudness_db: float = -25.0, valid: bool = True
+) -> HeardFrame:
     return HeardFrame(weights, voiced, loudness_db, 120.0 * voiced, np.zeros(7), 0.5, valid)
 
 

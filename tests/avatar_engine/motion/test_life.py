@@ -45,7 +45,7 @@ def test_lids_close_faster_than_they_open_and_shut_for_a_frame_or_two(lids: np.n
     for start in onsets(lid):
         part = lid[max(0, start - 4) : start + 14]
         peak = int(np.argmax(part))
-        closing.append(np.sum((part[:peak] > 0.02)))
+        closing.append(np.sum(part[:peak] > 0.02))
         opening.append(np.sum(part[peak:] > 0.02))
         shut.append(np.sum(part > 0.9 * part.max()))
     assert np.mean(closing) < 0.6 * np.mean(opening)

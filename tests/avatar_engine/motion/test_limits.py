@@ -31,13 +31,20 @@ WIDES = [ARKIT_INDEX["eyeWideLeft"], ARKIT_INDEX["eyeWideRight"]]
 
 def closed_mouth(strength: float = 1.0) -> np.ndarray:
     weights = np.zeros(len(ARKIT_NAMES))
-    for name, value in (("jawOpen", 0.06), ("mouthClose", 0.06), ("mouthPressLeft", 0.2), ("mouthPressRight", 0.2)):
+    for name, value in (
+        ("jawOpen", 0.06),
+        ("mouthClose", 0.06),
+        ("mouthPressLeft", 0.2),
+        ("mouthPressRight", 0.2),
+    ):
         weights[ARKIT_INDEX[name]] = strength * value
     return weights
 
 
 @given(mixes, st.floats(0, 1), st.floats(0, 1))
-def test_closed_speech_stays_closed_whatever_the_emotion(mix: np.ndarray, strength: float, speaking: float) -> None:
+def test_closed_speech_stays_closed_whatever_the_emotion(
+    mix: np.ndarray, strength: float, speaking: float
+) -> None:
     speech = closed_mouth(strength)
     assert aperture(speech) <= CLOSED
     face = Limits().apply(weigh(speech, mix @ FACES, speaking), speech, float(aperture(speech)))
@@ -108,7 +115,10 @@ def test_a_lid_shuts_within_two_frames() -> None:
     limits, shut = Limits(), np.zeros(len(ARKIT_NAMES))
     limits.apply(shut, shut, 0.009)
     shut[BLINKS] = 1.0
-    assert [round(float(limits.apply(shut, np.zeros_like(shut), 0.009)[BLINKS[0]]), 2) for _ in range(2)] == [0.85, 1.0]
+    assert [round(float(limits.apply(shut, np.zeros_like(shut), 0.009)[BLINKS[0]]), 2) for _ in range(2)] == [
+        0.85,
+        1.0,
+    ]
 
 
 def test_nose_and_cheeks_do_not_twitch_with_a_closure() -> None:

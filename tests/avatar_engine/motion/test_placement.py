@@ -16,7 +16,7 @@ SENTENCES = [
 
 
 def spoken(rate: float, pause_s: float, seed: int = 0) -> tuple[list[tuple[float, float]], list[int]]:
-    """(voiced, loudness) of each frame of the sentences read at `rate`, and the number of the one being read."""
+    """(voiced, loudness) of each frame of the sentences at `rate`, and the number of the one being read."""
     rng = np.random.default_rng(seed)
     frames: list[tuple[float, float]] = []
     truth: list[int] = []
@@ -89,6 +89,9 @@ def test_the_rhythm_of_loudness_tells_the_rate() -> None:
 
 
 def test_phrases_end_at_punctuation_but_not_inside_numbers_or_words() -> None:
-    assert [phrase.syllables for phrase in phrases_of("Well, it's 3.5 well-known miles.")] == [1, pytest.approx(8.2)]
+    assert [phrase.syllables for phrase in phrases_of("Well, it's 3.5 well-known miles.")] == [
+        1,
+        pytest.approx(8.2),
+    ]
     assert [phrase.ends_span for phrase in phrases_of("你好，世界。")] == [False, True]
     assert [phrase.syllables for phrase in phrases_of("...")] == [0]
