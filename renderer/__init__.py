@@ -1,4 +1,5 @@
-"""renderer: face controls in, pictures out. Stands alone: numpy arrays and a weights folder, nothing of the engine.
+"""renderer: face controls in, pictures out. Stands alone: numpy arrays and a weights folder, nothing of the
+engine.
 
 from renderer import Portrait
 portrait = Portrait.load("renderer/weights/ava", size=512)

@@ -1,4 +1,5 @@
-"""Features and textures -> picture, on the CPU with OpenCV: what `Generator.compose` does, a few times faster.
+"""Features and textures -> picture, on the CPU with OpenCV: what `Generator.compose` does, a few times
+faster.
 
 Knows arrays only. Every array is BGR, float32, -1..1 until the last line.
 """
@@ -21,7 +22,8 @@ BOX = slice(BOX_START, BOX_START + BOX_SIZE)
 
 @dataclass(frozen=True)
 class Textures:
-    """The picture textures, each doubled once (a gate of .5 shows them as they are) and in OpenCV's layout."""
+    """The picture textures, each doubled once (a gate of .5 shows them as they are) and in OpenCV's
+    layout."""
 
     plate: Float32
     hair: Float32
@@ -35,7 +37,8 @@ class Textures:
 
 
 def make_textures(tensors: dict[str, Float32]) -> Textures:
-    """From the generator's tensors `textures.NAME` [1, 3, h, w], `hair_motion` and the feather's definition."""
+    """From the generator's tensors `textures.NAME` [1, 3, h, w], `hair_motion` and the feather's
+    definition."""
 
     def texture(name: str) -> Float32:
         return np.ascontiguousarray(2 * tensors[f"textures.{name}"][0].astype(np.float32).transpose(1, 2, 0))
@@ -55,7 +58,7 @@ def box_feather(margin: int = 32) -> Float32:
     v = np.arange(BOX_SIZE, dtype=np.float32) + 0.5
     ramp = np.clip(np.minimum(v, BOX_SIZE - v) / margin, 0, 1)
     ramp = ramp * ramp * (3 - 2 * ramp)
-    return ramp[:, None] * ramp[None]
+    return np.asarray(ramp[:, None] * ramp[None], np.float32)
 
 
 def shuffle(features: Float32, factor: int, out: Float32 | None = None) -> Float32:
@@ -70,7 +73,7 @@ def shuffle(features: Float32, factor: int, out: Float32 | None = None) -> Float
 
 
 def sigmoid(x: Float32) -> Float32:
-    return 1 / (1 + np.exp(-x))
+    return np.asarray(1 / (1 + np.exp(-x)), np.float32)
 
 
 def hair_matrix(controls: Float32, motion: Float32) -> Float32:
@@ -82,32 +85,38 @@ def hair_matrix(controls: Float32, motion: Float32) -> Float32:
     return (rest + scale * (terms @ motion)).reshape(2, 3).astype(np.float32)
 
 
-def to_pixels(affine: Float32, shape: tuple[int, ...], corner: tuple[int, int]) -> Float32:
-    """From (pixel centre -> -1..1) to OpenCV's (index in a region at `corner` -> index in a texture of this shape)."""
+def to_pixels(affine: Float32, shape: tuple[int, ...], corner: tuple[int, int]) -> NDArray[np.float64]:
+    """From (pixel centre -> -1..1) to OpenCV's (index in a region at `corner` -> index in a texture of this
+    shape)."""
     half = np.array([shape[1], shape[0]], np.float64) / 2
     matrix = affine.astype(np.float64) * half[:, None]
     matrix[:, 2] += half - 0.5 + matrix[:, :2] @ (np.array(corner) + 0.5)
     return matrix
 
 
+def blank(side: int, *channels: int) -> Float32:
+    """Scratch memory, not set to anything."""
+    return np.empty((side, side, *channels), np.float32)
+
+
 class Composer:
-    """Features and textures -> picture. Owns its scratch memory: fresh pages cost more than the arithmetic."""
+    """Features and textures -> picture. Owns its scratch memory: fresh pages cost more than the
+    arithmetic."""
 
     def __init__(self, textures: Textures) -> None:
         self._textures = textures
-        empty = lambda side, *channels: np.empty((side, side, *channels), np.float32)  # noqa: E731
-        self._small = empty(SIZE // 2, 3)
-        self._picture, self._layer, self._gate3 = empty(SIZE, 3), empty(SIZE, 3), empty(SIZE, 3)
-        self._gate = empty(SIZE)
+        self._small = blank(SIZE // 2, 3)
+        self._picture, self._layer, self._gate3 = blank(SIZE, 3), blank(SIZE, 3), blank(SIZE, 3)
+        self._gate = blank(SIZE)
         self._detail, self._face, self._face_gate3 = (
-            empty(BOX_SIZE, 3),
-            empty(BOX_SIZE, 3),
-            empty(BOX_SIZE, 3),
+            blank(BOX_SIZE, 3),
+            blank(BOX_SIZE, 3),
+            blank(BOX_SIZE, 3),
         )
-        self._box_gates = empty(BOX_SIZE, 4)
-        self._box_gate = [empty(BOX_SIZE) for _ in range(4)]
-        self._warp = empty(BOX_SIZE, 2)
-        self._across, self._down = empty(BOX_SIZE), empty(BOX_SIZE)
+        self._box_gates = blank(BOX_SIZE, 4)
+        self._box_gate = [blank(BOX_SIZE) for _ in range(4)]
+        self._warp = blank(BOX_SIZE, 2)
+        self._across, self._down = blank(BOX_SIZE), blank(BOX_SIZE)
         self._bytes = np.empty((SIZE, SIZE, 3), np.uint8)
 
     def compose(self, canvas: Float32, box: Float32, controls: Float32, guides: Guides) -> UInt8:
@@ -123,7 +132,7 @@ class Composer:
         cv2.accumulateProduct(self._face_detail(box, guides), textures.feather, picture[BOX, BOX])
         np.maximum(picture, -1, out=picture)  # convertScaleAbs folds negative values back
         cv2.convertScaleAbs(picture, self._bytes, 127.5, 127.5)
-        return cv2.cvtColor(self._bytes, cv2.COLOR_BGR2RGBA)
+        return np.asarray(cv2.cvtColor(self._bytes, cv2.COLOR_BGR2RGBA))
 
     def _add_gated(self, texture: Float32, gate: Float32, picture: Float32) -> None:
         """picture += texture * gate, gate [4, h, w] still to be shuffled and enlarged."""

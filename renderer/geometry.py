@@ -1,8 +1,9 @@
-"""Points -> what the generator is guided by: part masks, a thin-plate spline, affine maps, openings. numpy and OpenCV.
+"""Points -> what the generator is guided by: part masks, a thin-plate spline, affine maps, openings. numpy
+and OpenCV.
 
-One function per guide, all for one frame; training and every back end call exactly these, so that a picture is the
-same function of its controls everywhere. Positions are pixels of the 512 x 512 picture, x right, y down, pixel centres
-at .5. "Left" is the subject's left.
+One function per guide, all for one frame; training and every back end call exactly these, so that a picture
+is the same function of its controls everywhere. Positions are pixels of the 512 x 512 picture, x right, y
+down, pixel centres at .5. "Left" is the subject's left.
 """
 
 from __future__ import annotations
@@ -57,7 +58,8 @@ class Guides:
     affines: Float32
     "float32 [4, 2, 3]: picture pixel (x, y, 1) -> -1..1 in the box of each of RIGID_LAYERS."
     openings: UInt8
-    "uint8 [2, 352, 352], 0..255: mouth and eyes inside the face box; what lies behind shows through nothing else."
+    """uint8 [2, 352, 352], 0..255: mouth and eyes inside the face box; what lies behind shows through nothing
+    else."""
 
 
 class Geometry:
@@ -98,7 +100,8 @@ class Geometry:
 
 
 def soft_points(neutral: Float32) -> Float32:
-    """How far each control point may give way when it turns from the camera; lids and lips never: that blurs them."""
+    """How far each control point may give way when it turns from the camera; lids and lips never: that blurs
+    them."""
     soft = np.full(len(neutral), 0.03, np.float32)
     soft[17:68] = 0
     soft[68:] *= np.linalg.norm(neutral[68:, None] - neutral[None, 36:68], axis=2).min(1) > 12
@@ -106,7 +109,8 @@ def soft_points(neutral: Float32) -> Float32:
 
 
 class Spline:
-    """Backward thin-plate spline (Bookstein 1989): picture position -> neutral position, on a grid of 8 pixels."""
+    """Backward thin-plate spline (Bookstein 1989): picture position -> neutral position, on a grid of 8
+    pixels."""
 
     def __init__(self, neutral: Float32, soft: Float32) -> None:
         self.neutral = neutral
@@ -142,7 +146,8 @@ class Spline:
         )  # linear: OpenCV's cubic bends straight lines
 
     def _hidden(self, points: Float32) -> NDArray[np.float64]:
-        """Towards 1 where the triangles round a point are flipped or squeezed: there the far cheek would fold."""
+        """Towards 1 where the triangles round a point are flipped or squeezed: there the far cheek would
+        fold."""
         t = self._triangles
         area, rest = signed_areas(points, t), signed_areas(self.neutral, t)
         keep = np.abs(rest) > 40
@@ -151,7 +156,7 @@ class Spline:
         total = np.bincount(t.ravel(), np.repeat(ratio * size, 3), len(points))
         weight = np.bincount(t.ravel(), np.repeat(size, 3), len(points))
         mean = np.where(weight > 0, total / np.maximum(weight, 1e-9), 1)
-        return 1 / (1 + np.exp(np.clip((mean - 0.25) / 0.06, -60, 60)))
+        return np.asarray(1 / (1 + np.exp(np.clip((mean - 0.25) / 0.06, -60, 60))), np.float64)
 
 
 def radial(squared: NDArray[np.floating]) -> NDArray[np.floating]:
@@ -182,15 +187,15 @@ def delaunay(points: Float32) -> NDArray[np.int64]:
     width, height = np.ceil(high - low).astype(int)
     plane = cv2.Subdiv2D((int(np.floor(low[0])), int(np.floor(low[1])), int(width) + 2, int(height) + 2))
     plane.insert([(float(x), float(y)) for x, y in points])
-    corners = plane.getTriangleList().reshape(-1, 3, 2)
+    corners = np.asarray(plane.getTriangleList()).reshape(-1, 3, 2)
     distance = np.linalg.norm(corners[:, :, None] - points[None, None], axis=3)
     inside = distance.min(2).max(1) < 1e-2  # the rest touch the frame that OpenCV puts round everything
-    return distance.argmin(2)[inside].astype(np.int64)
+    return np.asarray(distance.argmin(2)[inside], np.int64)
 
 
-def to_fixed(points: Float32, start: float, pixels_per_cell: float) -> NDArray[np.int32]:
+def to_fixed(points: Float32, start: float, pixels_per_cell: float) -> list[NDArray[np.int32]]:
     """Picture positions as OpenCV's fixed point (8 bits) of a grid whose cell 0 begins at `start`."""
-    return np.round(((points - start) / pixels_per_cell - 0.5) * 256).astype(np.int32)[None]
+    return [np.round(((points - start) / pixels_per_cell - 0.5) * 256).astype(np.int32)]
 
 
 def part_masks(group: dict[str, Float32]) -> UInt8:

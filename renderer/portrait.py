@@ -24,7 +24,8 @@ class Backend(Protocol):
 
 
 def control_vector(weights: Float32, head_rad: Float32, gaze_rad: Float32) -> Float32:
-    """What the mapping network reads: 52 weights, head angles over 20 degrees, gaze over 25 degrees; float32 [57]."""
+    """What the mapping network reads: 52 weights, head angles over 20 degrees, gaze over 25 degrees; float32
+    [57]."""
     head, gaze = head_rad / np.radians(20), gaze_rad / np.radians(25)
     return np.concatenate([weights, head, gaze]).astype(np.float32)
 
@@ -50,8 +51,9 @@ class Portrait:
     def load(cls, folder: Path | str, size: int = 512, device: str = "cpu", threads: int = 2) -> Portrait:
         """The avatar of a weights folder.
 
-        size: one of the manifest's sizes. device: "cpu", "cuda", or "auto" (cuda where PyTorch finds one). ValueError
-        for a size or device that does not exist, RuntimeError where CUDA is asked for and not there.
+        size: one of the manifest's sizes. device: "cpu", "cuda", or "auto" (cuda where PyTorch finds one).
+        ValueError for a size or device that does not exist, RuntimeError where CUDA is asked for and not
+        there.
         """
         folder = Path(folder)
         config = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["config"]
@@ -74,7 +76,8 @@ class Portrait:
         return cls(backend, config, size, f"cpu (ONNX Runtime, {config['graph']}, {threads} threads)")
 
     def draw(self, weights: Float32, head_rad: Float32, gaze_rad: Float32) -> UInt8:
-        """weights float32 [52] 0..1, head_rad [3] yaw, pitch, roll, gaze_rad [2] -> uint8 [size, size, 4] RGBA."""
+        """weights float32 [52] 0..1, head_rad [3] yaw, pitch, roll, gaze_rad [2] -> uint8 [size, size, 4]
+        RGBA."""
         for array, name, shape in (
             (weights, "weights", (len(self.names),)),
             (head_rad, "head_rad", (3,)),

@@ -1,9 +1,10 @@
-"""The landmark rig: controls -> where the face's points lie in the picture. Knows numpy only; no mesh, no network.
+"""The landmark rig: controls -> where the face's points lie in the picture. Knows numpy only; no mesh, no
+network.
 
-The points (68 landmarks, face, lids, teeth, irises) were read off the scene's labels for thousands of random controls;
-a ridge regression on polynomials of the controls reproduces them (`renderer.training.rig` fits it and says how well).
-Perspective and rotation are smooth, so second order in the head's angles times first order in the weights is enough;
-lids slide over a ball and need their own products.
+The points (68 landmarks, face, lids, teeth, irises) were read off the scene's labels for thousands of random
+controls; a ridge regression on polynomials of the controls reproduces them (`renderer.training.rig` fits it
+and says how well). Perspective and rotation are smooth, so second order in the head's angles times first
+order in the weights is enough; lids slide over a ball and need their own products.
 """
 
 from __future__ import annotations
@@ -53,7 +54,8 @@ class Rig:
     def points(self, weights: Float32, head_rad: Float32, gaze_rad: Float32) -> Float32:
         """weights [names], head_rad [3], gaze_rad [2] -> float32 [points, 2], pixels of the 512 picture."""
         row = features(weights[None], head_rad[None], gaze_rad[None], self.lids)
-        return (row[0].astype(np.float32) @ self.coefficients + self.mean).reshape(-1, 2)
+        flat: Float32 = row[0].astype(np.float32) @ self.coefficients + self.mean
+        return flat.reshape(-1, 2)
 
     def group(self, points: Float32, name: str) -> Float32:
         """The points of one group, [k, 2]."""
@@ -82,7 +84,8 @@ def outer(a: Float64, b: Float64) -> Float64:
 def features(
     weights: Float32, head_rad: Float32, gaze_rad: Float32, lids: tuple[tuple[int, ...], tuple[int, ...]]
 ) -> Float64:
-    """Polynomial features of n controls: weights [n, 52], head_rad [n, 3], gaze_rad [n, 2] -> float64 [n, features]."""
+    """Polynomial features of n controls: weights [n, 52], head_rad [n, 3], gaze_rad [n, 2] -> float64 [n,
+    features]."""
     w, h, g = (np.asarray(a, np.float64) for a in (weights, head_rad, gaze_rad))
     h2, g_y = pairs(h), g[:, 1:]
     h3 = np.stack([h[:, i] * h[:, j] * h[:, k] for i, j, k in combinations_with_replacement(range(3), 3)], 1)

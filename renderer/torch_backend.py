@@ -28,20 +28,21 @@ class TorchBackend:
         net.load_state_dict({k: v.float() for k, v in load_file(folder / "generator.safetensors").items()})
         self._net = net.eval().requires_grad_(False).to(self.device, memory_format=torch.channels_last)
 
-    @torch.inference_mode()
+    @torch.inference_mode()  # type: ignore[untyped-decorator]
     def draw(self, controls: Float32, weights: Float32, head_rad: Float32, gaze_rad: Float32) -> UInt8:
         """uint8 [512, 512, 4], RGBA, opaque."""
         guides = self.geometry.guides(weights, head_rad, gaze_rad)
-        put = lambda array: torch.from_numpy(array)[None].to(self.device)  # noqa: E731
-        geometry = {
-            "controls": put(controls),
-            "masks": put(guides.masks).float() / 255,
-            "warp": put(guides.warp),
-            "affines": put(guides.affines),
-            "openings": put(guides.openings).float() / 255,
+        arrays = {
+            "controls": controls,
+            "masks": guides.masks.astype(np.float32) / 255,
+            "warp": guides.warp,
+            "affines": guides.affines,
+            "openings": guides.openings.astype(np.float32) / 255,
         }
+        geometry = {k: torch.from_numpy(v)[None].to(self.device) for k, v in arrays.items()}
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
             picture = self._net(geometry)[0]
         picture = ((picture.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).permute(1, 2, 0).flip(2)
         alpha = torch.full_like(picture[:, :, :1], 255)
-        return torch.cat([picture, alpha], 2).contiguous().cpu().numpy()
+        rgba: UInt8 = torch.cat([picture, alpha], 2).contiguous().cpu().numpy()
+        return rgba

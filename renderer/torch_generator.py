@@ -1,16 +1,18 @@
-"""The generator as a PyTorch network: training, the GPU back end and export share it. Knows tensors, and no files.
+"""The generator as a PyTorch network: training, the GPU back end and export share it. Knows tensors, and no
+files.
 
-A StyleGAN2-type synthesis network (Karras et al. 2020, "Analyzing and Improving the Image Quality of StyleGAN"):
-a mapping network turns the controls into a style vector w, w modulates and demodulates every 3 x 3 convolution.
-Three things differ, each for a reason:
+A StyleGAN2-type synthesis network (Karras et al. 2020, "Analyzing and Improving the Image Quality of
+StyleGAN"): a mapping network turns the controls into a style vector w, w modulates and demodulates every 3 x
+3 convolution. Three things differ, each for a reason:
 
 * the styles come from the face's controls, not from noise; there are no noise inputs (they flicker);
-* what controls cannot say, geometry does: part masks and a learned texture that a thin-plate spline of the rig's
-  points carries from the neutral face are added to the features at 32 x 32 ... 128 x 128, and learned textures at picture
-  resolution (face, teeth, irises, hair, plate) follow the same geometry and are added to the picture under gates which
-  the network draws. They play the part of StyleGAN's finest noise inputs, tied to the skin instead of the screen;
-* the 128 x 128 level exists only inside a fixed box round the face; hair, shoulders and background come from the
-  64 x 64 level and their own textures.
+* what controls cannot say, geometry does: part masks and a learned texture that a thin-plate spline of the
+  rig's points carries from the neutral face are added to the features at 32 x 32 ... 128 x 128, and learned
+  textures at picture resolution (face, teeth, irises, hair, plate) follow the same geometry and are added to
+  the picture under gates which the network draws. They play the part of StyleGAN's finest noise inputs, tied
+  to the skin instead of the screen;
+* the 128 x 128 level exists only inside a fixed box round the face; hair, shoulders and background come from
+  the 64 x 64 level and their own textures.
 
 Pictures are BGR, -1..1, [batch, 3, 512, 512]; positions are pixels of the 512 picture, pixel centres at .5.
 """
@@ -26,7 +28,8 @@ from torch import Tensor, nn
 
 SIZE = 512
 BOX_START, BOX_SIZE = 80, 352
-"The face box, on both axes: every landmark of the training poses lies inside it. Divisible by 16: whole cells at 32 x 32."
+"""The face box, on both axes: every landmark of the training poses lies inside it. Divisible by 16: whole
+cells at 32 x 32."""
 CANVAS_LAYERS = ("plate", "hair")
 BOX_LAYERS = ("face", "teeth_upper", "teeth_lower", "iris_left", "iris_right")
 
@@ -66,11 +69,12 @@ class GeneratorConfig:
 
 
 class ModulatedConv(nn.Module):
-    """3 x 3 convolution modulated by styles, StyleGAN2's equations 1 and 3, in a form whose weights all samples share.
+    """3 x 3 convolution modulated by styles, StyleGAN2's equations 1 and 3, in a form whose weights all
+    samples share.
 
-    Styles are positive (softplus), so that the next layer's modulation can be folded into this layer's demodulation
-    at export: leaky ReLU commutes with positive factors. Upsampling is bilinear, after the convolution: the same
-    filter as StyleGAN's [1, 3, 3, 1] at a quarter of the cost.
+    Styles are positive (softplus), so that the next layer's modulation can be folded into this layer's
+    demodulation at export: leaky ReLU commutes with positive factors. Upsampling is bilinear, after the
+    convolution: the same filter as StyleGAN's [1, 3, 3, 1] at a quarter of the cost.
     """
 
     def __init__(self, inputs: int, outputs: int, styles: int, *, up: bool = False) -> None:
@@ -100,7 +104,8 @@ class ModulatedConv(nn.Module):
 
 
 class Generator(nn.Module):
-    """controls, guides -> features; `forward` draws the whole picture, `features` only what the exported graph gives."""
+    """controls, guides -> features; `forward` draws the whole picture, `features` only what the exported
+    graph gives."""
 
     def __init__(self, config: GeneratorConfig) -> None:
         super().__init__()
@@ -139,9 +144,9 @@ class Generator(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """What the exported graph gives.
 
-        controls [n, 57]; masks [n, masks, 88, 88] 0..1; warp [n, 88, 88, 2]: where each cell of the box lies on the
-        neutral face, 0..1 of the 512 picture. Returns canvas [n, 48 + 8, 64, 64] and box [n, 48 + 16, 88, 88]:
-        BGR for pixel shuffle x 4 and gate logits for pixel shuffle x 2.
+        controls [n, 57]; masks [n, masks, 88, 88] 0..1; warp [n, 88, 88, 2]: where each cell of the box lies
+        on the neutral face, 0..1 of the 512 picture. Returns canvas [n, 48 + 8, 64, 64] and box [n, 48 + 16,
+        88, 88]: BGR for pixel shuffle x 4 and gate logits for pixel shuffle x 2.
         """
         w = self.mapping(controls)
         texture = self.guide_texture.expand(len(controls), -1, -1, -1)
@@ -153,7 +158,8 @@ class Generator(nn.Module):
     def synthesis(
         self, w: Tensor, masks: Tensor, carried: Tensor, warp: Tensor, window: Window | None = None
     ) -> tuple[Tensor, Tensor]:
-        """As `features`, from the style vector w [n, styles] and the guide texture already carried, [n, 16, 88, 88]."""
+        """As `features`, from the style vector w [n, styles] and the guide texture already carried, [n, 16,
+        88, 88]."""
         level = torch.cat([masks, carried, warp.permute(0, 3, 1, 2) - 0.5], 1)
         level = level.contiguous(memory_format=torch.channels_last)
         guides = []
@@ -176,16 +182,17 @@ class Generator(nn.Module):
         return canvas, self.box_head(x)
 
     def forward(self, geometry: dict[str, Tensor], window: Window | None = None) -> Tensor:
-        """The picture, [n, 3, 512, 512], BGR, about -1..1; with a window only that part of it, [n, 3, 8 k, 8 k].
+        """The picture, [n, 3, 512, 512], BGR, about -1..1; with a window only that part of it, [n, 3, 8 k, 8
+        k].
 
-        geometry: controls, masks, warp as for `features`; affines [n, 4, 2, 3] picture pixel -> -1..1 in the boxes of
-        teeth and irises; openings [n, 2, 352, 352] 0..1 of mouth and eyes inside the face box.
+        geometry: controls, masks, warp as for `features`; affines [n, 4, 2, 3] picture pixel -> -1..1 in the
+        boxes of teeth and irises; openings [n, 2, 352, 352] 0..1 of mouth and eyes inside the face box.
         """
         canvas, box = self.features(geometry["controls"], geometry["masks"], geometry["warp"], window)
         return self.compose(canvas, box, geometry, window)
 
-    @torch.autocast("cuda", enabled=False)
-    @torch.autocast("cpu", enabled=False)
+    @torch.autocast("cuda", enabled=False)  # type: ignore[untyped-decorator]
+    @torch.autocast("cpu", enabled=False)  # type: ignore[untyped-decorator]
     def compose(
         self, canvas: Tensor, box: Tensor, geometry: dict[str, Tensor], window: Window | None = None
     ) -> Tensor:
@@ -193,7 +200,6 @@ class Generator(nn.Module):
         canvas, box, controls = canvas.float(), box.float(), geometry["controls"].float()
         n, device = len(controls), canvas.device
         inner = window or Window.of_box(n)
-        enlarge = lambda x, k: F.interpolate(x, scale_factor=k, mode="bilinear")  # noqa: E731
         picture = enlarge(F.pixel_shuffle(canvas[:, :48], 4), 2)
         gates = enlarge(torch.sigmoid(F.pixel_shuffle(canvas[:, 48:], 2)), 4)
         plate = F.interpolate(self.textures["plate"], size=(SIZE, SIZE), mode="bilinear").expand(
@@ -229,9 +235,14 @@ class Generator(nn.Module):
         return (rest + scale * (terms @ self.hair_motion.float())).view(-1, 2, 3)
 
 
+def enlarge(x: Tensor, factor: int) -> Tensor:
+    return F.interpolate(x, scale_factor=factor, mode="bilinear")
+
+
 @dataclass(frozen=True)
 class Window:
-    """A square part of the canvas for each sample, in cells of 8 pixels: training pays only for what its loss sees.
+    """A square part of the canvas for each sample, in cells of 8 pixels: training pays only for what its
+    loss sees.
 
     Inside the face box, or equal to it. Convolutions see zeros at its edges, so let it stand out a little.
     """
@@ -246,7 +257,8 @@ class Window:
         return cls([(BOX_START // 8, BOX_START // 8)] * samples, BOX_SIZE // 8)
 
     def cut(self, x: Tensor, per_cell: int, origin: int = 0) -> Tensor:
-        """[n, c, h, w] of so many elements a cell, beginning at cell `origin` of the canvas -> the windows."""
+        """[n, c, h, w] of so many elements a cell, beginning at cell `origin` of the canvas -> the
+        windows."""
         side = self.cells * per_cell
         if len(set(self.corners)) == 1:
             left, top = ((v - origin) * per_cell for v in self.corners[0])
@@ -286,6 +298,6 @@ def box_feather(margin: int = 32) -> Tensor:
 
 def build(config: dict[str, Any]) -> Generator:
     """The network of a manifest's `generator` entry."""
-    known = dict(config)
-    known["textures"] = {k: tuple(v) for k, v in known["textures"].items()}
-    return Generator(GeneratorConfig(**{k: tuple(v) if isinstance(v, list) else v for k, v in known.items()}))
+    known: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in config.items()}
+    known["textures"] = {k: tuple(v) for k, v in config["textures"].items()}
+    return Generator(GeneratorConfig(**known))

@@ -1,7 +1,8 @@
-"""Frames of the scene with their labels -> tensors, all of them in memory. Knows files and the rig, no network.
+"""Frames of the scene with their labels -> tensors, all of them in memory. Knows files and the rig, no
+network.
 
-A folder holds `frames_SEED.jsonl` (one JSON a line: image, kind "full" or "face", box [x, y, w, h] in the 512 picture,
-weights, head_deg, gaze_deg, landmarks68) and the pictures, as `renderer.synthesis` writes them.
+A folder holds `frames_SEED.jsonl` (one JSON a line: image, kind "full" or "face", box [x, y, w, h] in the
+512 picture, weights, head_deg, gaze_deg, landmarks68) and the pictures, as `renderer.synthesis` writes them.
 """
 
 from __future__ import annotations
@@ -138,7 +139,8 @@ def crop(pictures: Tensor, origin: Tensor, side: int) -> Tensor:
 
 
 def part_weights(frames: Frames, index: Tensor, mouth: float = 5.0, eyes: float = 4.0) -> Tensor:
-    """float32 [k, 1, side, side]: 1, more in the boxes of mouth (points 49-68 + 6 px) and eyes (37-48 + 6 px)."""
+    """float32 [k, 1, side, side]: 1, more in the boxes of mouth (points 49-68 + 6 px) and eyes (37-48 + 6
+    px)."""
     side = frames.side
     weights = torch.ones(len(index), 1, side, side, device=frames.pictures.device)
     local = (frames.landmarks[index] - frames.origin[index][:, None]).cpu()

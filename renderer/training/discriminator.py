@@ -10,8 +10,9 @@ from torch import Tensor, nn
 class Discriminator(nn.Module):
     """Residual patch discriminator (StyleGAN2's blocks, PatchGAN's output), conditioned on the part masks.
 
-    pictures [n, 3, s, s], -1..1, and masks [n, m, s, s] at the same place -> logits [n, 1, s / 16, s / 16] and the
-    features of each level. A patch of the right texture in the wrong place is a fake: that is what teeth and lids need.
+    pictures [n, 3, s, s], -1..1, and masks [n, m, s, s] at the same place -> logits [n, 1, s / 16, s / 16]
+    and the features of each level. A patch of the right texture in the wrong place is a fake: that is what
+    teeth and lids need.
     """
 
     def __init__(self, masks: int, channels: tuple[int, ...] = (32, 64, 128, 192, 192)) -> None:

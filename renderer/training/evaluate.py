@@ -1,9 +1,11 @@
-"""Judges pictures against held-out frames: PSNR and sharpness of face, mouth and eyes. Knows frames and a draw function.
+"""Judges pictures against held-out frames: PSNR and sharpness of face, mouth and eyes. Knows frames and a
+draw function.
 
     python -m renderer.training.evaluate --weights renderer/weights/ava --frames FOLDER [--sheet OUT.png]
 
-judges the shipped weights through the very code that users run. Boxes: face = bounds of the 68 landmarks, mouth = points
-49-68 + 6 px, eyes = points 37-48 + 6 px. Sharpness at s px: mean |residual of a Gaussian of s px| over that of the truth.
+judges the shipped weights through the very code that users run. Boxes: face = bounds of the 68 landmarks,
+mouth = points 49-68 + 6 px, eyes = points 37-48 + 6 px. Sharpness at s px: mean |residual of a Gaussian of s
+px| over that of the truth.
 """
 
 from __future__ import annotations
@@ -56,7 +58,8 @@ def mean_of(rows: list[dict[str, float]]) -> dict[str, float]:
 
 @torch.no_grad()
 def draw_all(net: Generator, frames: Frames, batch: int = 16) -> list[np.ndarray]:
-    """Every frame through the PyTorch network: float32 [side, side, 3], BGR 0..255, rounded as a picture is."""
+    """Every frame through the PyTorch network: float32 [side, side, 3], BGR 0..255, rounded as a picture
+    is."""
     pictures = []
     for start in range(0, len(frames), batch):
         index = torch.arange(start, min(start + batch, len(frames)), device=frames.pictures.device)

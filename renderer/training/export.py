@@ -3,9 +3,10 @@
     python -m renderer.training.export --run runs/ava --rig runs/rig.safetensors --frames data/frames \
         --out renderer/weights/ava --name ava
 
-The graph is the generator's synthesis network with each layer's modulation folded into the demodulation of the layer
-before it (styles are positive, so leaky ReLU lets them through). It is quantised with QDQ nodes at the convolutions
-only, per channel, calibrated on training frames; if int8 loses more than the gate allows, fp32 is shipped instead.
+The graph is the generator's synthesis network with each layer's modulation folded into the demodulation of
+the layer before it (styles are positive, so leaky ReLU lets them through). It is quantised with QDQ nodes at
+the convolutions only, per channel, calibrated on training frames; if int8 loses more than the gate allows,
+fp32 is shipped instead.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from avatar_engine.weights import write_manifest
-from renderer.geometry import BOX_SIZE, BOX_START, CELLS, Geometry
+from renderer.geometry import BOX_SIZE, BOX_START, CELLS
 from renderer.onnx_backend import OnnxBackend
 from renderer.portrait import control_vector
 from renderer.rig import load_rig

@@ -8,10 +8,11 @@ from torch import Tensor
 
 
 def laplacian_loss(drawn: Tensor, truth: Tensor, weights: Tensor, levels: int = 4) -> Tensor:
-    """Weighted Charbonnier distance on a Laplacian pyramid (Burt & Adelson 1983): every octave counts the same.
+    """Weighted Charbonnier distance on a Laplacian pyramid (Burt & Adelson 1983): every octave counts the
+    same.
 
-    drawn, truth [n, 3, h, w], -1..1; weights [n, 1, h, w]; scalar. A plain distance would leave the fine octaves, whose
-    amplitudes are small, to the very end.
+    drawn, truth [n, 3, h, w], -1..1; weights [n, 1, h, w]; scalar. A plain distance would leave the fine
+    octaves, whose amplitudes are small, to the very end.
     """
     total = drawn.new_zeros(())
     for level in range(levels):
@@ -27,7 +28,8 @@ def laplacian_loss(drawn: Tensor, truth: Tensor, weights: Tensor, levels: int = 
 
 
 def feature_matching(fake: list[Tensor], real: list[Tensor]) -> Tensor:
-    """Mean distance of the discriminator's features (Wang et al. 2018, pix2pixHD), each level scaled by its own size."""
+    """Mean distance of the discriminator's features (Wang et al. 2018, pix2pixHD), each level scaled by its
+    own size."""
     terms = [
         (f - r.detach()).abs().mean() / r.detach().abs().mean().clamp_min(1e-3)
         for f, r in zip(fake, real, strict=True)

@@ -1,7 +1,8 @@
-"""Fits the landmark rig: labels of the scene -> renderer.rig.Rig, stored as safetensors. Knows labels, no pictures.
+"""Fits the landmark rig: labels of the scene -> renderer.rig.Rig, stored as safetensors. Knows labels, no
+pictures.
 
-Labels are cheap (no rendering): `python -m renderer.synthesis rig-labels` writes an npz of thousands of random controls
-with the exact picture positions of every point.
+Labels are cheap (no rendering): `python -m renderer.synthesis rig-labels` writes an npz of thousands of
+random controls with the exact picture positions of every point.
 
     python -m renderer.training.rig --labels labels.npz --out runs/rig.safetensors
 """

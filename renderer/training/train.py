@@ -1,12 +1,14 @@
 """Trains the generator on rendered frames: supervised first, then adversarial with feature matching.
 
-    python -m renderer.training.train --frames data/frames [more ...] --rig runs/rig.safetensors --out runs/ava \
+    python -m renderer.training.train --frames data/frames [more ...] --rig runs/rig.safetensors --out
+    runs/ava \
         --steps 60000 --device cuda
-    python -m renderer.training.train ... --resume runs/ava --adversarial 1.0 --steps 20000 --out runs/ava-sharp
+    python -m renderer.training.train ... --resume runs/ava --adversarial 1.0 --steps 20000 --out
+    runs/ava-sharp
 
 A run folder holds options.json, stats.jsonl, sheet.png (held-out frames: truth above, drawn below) and
-generator.safetensors (exponential moving average, fp16). Training restarts from the average; the optimizer's state is
-not kept, so its rate warms up slowly: textures scrambled by a fresh Adam was one of the traps.
+generator.safetensors (exponential moving average, fp16). Training restarts from the average; the optimizer's
+state is not kept, so its rate warms up slowly: textures scrambled by a fresh Adam was one of the traps.
 """
 
 from __future__ import annotations

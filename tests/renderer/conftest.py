@@ -1,4 +1,5 @@
-"""A made face for the renderer's tests: points that move a little with the controls, and pictures of discs."""
+"""A made face for the renderer's tests: points that move a little with the controls, and pictures of
+discs."""
 
 from __future__ import annotations
 
@@ -41,7 +42,8 @@ def neutral_points() -> tuple[np.ndarray, np.ndarray]:
 
 
 def made_labels(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """controls [n, 57] (degrees), points [n, points, 2], groups: weights shift points, yaw and pitch move all."""
+    """controls [n, 57] (degrees), points [n, points, 2], groups: weights shift points, yaw and pitch move
+    all."""
     random = np.random.default_rng(seed)
     rest, group = neutral_points()
     controls = np.concatenate(
@@ -85,8 +87,8 @@ def frames_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         name = f"5_{i:05d}.png"
         cv2.imwrite(str(folder / name), picture[y : y + h, x : x + w])
         label = {
-            "image": name, "kind": kind, "box": box, "weights": row[:52].tolist(), "head_deg": row[52:55].tolist(),
-            "gaze_deg": row[55:].tolist(), "landmarks68": landmarks.tolist(),
+            "image": name, "kind": kind, "box": box, "weights": row[:52].tolist(), "head_deg":
+            row[52:55].tolist(), "gaze_deg": row[55:].tolist(), "landmarks68": landmarks.tolist(),
         }  # fmt: skip
         lines.append(json.dumps(label))
     (folder / "frames_5.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -12,8 +12,10 @@ from renderer.torch_generator import (
     GeneratorConfig,
     ModulatedConv,
     Window,
-    box_feather as torch_feather,
     build,
+)
+from renderer.torch_generator import (
+    box_feather as torch_feather,
 )
 from renderer.training.export import Folded
 

@@ -5,7 +5,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from renderer.geometry import (
-    BOX_SIZE, BOX_START, CELLS, MASKS, SIZE, Geometry, Spline, delaunay, fit_affine, layer_box, signed_areas,
+    BOX_SIZE,
+    BOX_START,
+    CELLS,
+    MASKS,
+    SIZE,
+    Geometry,
+    Spline,
+    delaunay,
+    fit_affine,
+    layer_box,
+    signed_areas,
 )  # fmt: skip
 from renderer.rig import Rig
 

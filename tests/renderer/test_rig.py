@@ -2,7 +2,6 @@ import numpy as np
 
 from renderer.rig import Rig, load_rig
 from renderer.training.rig import errors, save
-
 from tests.renderer.conftest import made_labels
 
 

@@ -23,7 +23,8 @@ from renderer.training.rig import save
 from renderer.training.train import Options, Trainer
 
 pytestmark = [
-    # the legacy ONNX exporter, whose graphs ONNX Runtime quantises best, announces its retirement at every call
+    # the legacy ONNX exporter, whose graphs ONNX Runtime quantises best, announces its retirement at every
+    # call
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
     pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning"),
     pytest.mark.filterwarnings("ignore::UserWarning"),
