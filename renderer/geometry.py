@@ -141,9 +141,9 @@ class Spline:
         bent = radial(square_distances(self._grid, source.astype(np.float32))) @ solution[:n]
         field = bent + solution[n] + self._grid @ solution[n + 1 :]
         cells = BOX_SIZE // 8
-        return cv2.resize(
-            field.reshape(cells, cells, 2), (CELLS, CELLS)
-        )  # linear: OpenCV's cubic bends straight lines
+        grid = field.reshape(cells, cells, 2)
+        # linear: OpenCV's cubic bends straight lines by a third of a pixel
+        return np.asarray(cv2.resize(grid, (CELLS, CELLS)), np.float32)
 
     def _hidden(self, points: Float32) -> NDArray[np.float64]:
         """Towards 1 where the triangles round a point are flipped or squeezed: there the far cheek would

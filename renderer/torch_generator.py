@@ -68,7 +68,7 @@ class GeneratorConfig:
         )
 
 
-class ModulatedConv(nn.Module):
+class ModulatedConv(nn.Module):  # type: ignore[misc]  # torch is not read by mypy
     """3 x 3 convolution modulated by styles, StyleGAN2's equations 1 and 3, in a form whose weights all
     samples share.
 
@@ -103,7 +103,7 @@ class ModulatedConv(nn.Module):
         return F.leaky_relu(y, 0.2) * 2**0.5
 
 
-class Generator(nn.Module):
+class Generator(nn.Module):  # type: ignore[misc]
     """controls, guides -> features; `forward` draws the whole picture, `features` only what the exported
     graph gives."""
 
