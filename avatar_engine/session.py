@@ -28,9 +28,10 @@ import numpy as np
 
 from avatar_engine.clock import FRAME_RATE, SAMPLES_PER_FRAME, frame_count
 from avatar_engine.config import EmotionChoice, MotionOptions
+from avatar_engine.errors import UsageError
 from avatar_engine.motion.frames import HeardFrame
 from avatar_engine.motion.fusion import Face, Smoother
-from avatar_engine.motion.mood import Mood, PlacedText, TextReading
+from avatar_engine.motion.mood import Mood, PlacedText, Span, TextReading
 from avatar_engine.names import ARKIT_INDEX, ARKIT_NAMES, EMOTION_INDEX, EMOTION_NAMES
 from avatar_engine.types import (
     AudioChunk,
@@ -66,7 +67,7 @@ class _Event:
 
     frame: int
     kind: Literal["text", "emotion", "interrupt", "speech"]
-    text: str = ""
+    spans: tuple[Span, ...] = ()
     emotion: EmotionChoice | None = None
     until_frame: int | None = None
 
@@ -95,6 +96,7 @@ class Session:
         self._heard = 0
         self._next_frame = 0
         self._epoch = 0
+        self._text = ""
         self._finished = False
         self._flushed = False
 
@@ -136,19 +138,25 @@ class Session:
     def push_text(self, text: str) -> None:
         """More of the text of the current speech, verbatim: pieces are joined without a space between them.
 
-        Spans of it are laid on the speech by counted syllables; ValueError where the session was made without
-        text.
+        Spans of it are laid on the speech by counted syllables. UsageError for a malformed tag (then
+        nothing of the piece is taken); ValueError where the session was made without text.
         """
         self._check_open()
         if self._parts.text is None:
             raise ValueError(
                 "this session was made without text; use assembly.build_motion(options, with_text=True)"
             )
-        self._queue.append(_Event(self._first_open_frame(), "text", text=text))
+        try:
+            spans = tuple(self._parts.text.split(self._text + text))
+        except ValueError as error:
+            raise UsageError(str(error)) from None
+        self._text += text
+        self._queue.append(_Event(self._first_open_frame(), "text", spans=spans))
 
     def begin_speech(self) -> None:
         """From here on a new utterance: text pushed from now belongs to it, older text is done with."""
         self._check_open()
+        self._text = ""
         self._queue.append(_Event(self._first_open_frame(), "speech"))
 
     def set_emotion(self, name: str | None, intensity: float = 1.0, ttl_s: float | None = None) -> None:
@@ -174,6 +182,7 @@ class Session:
         """
         self._check_open()
         self._epoch += 1
+        self._text = ""
         self._queue.append(_Event(self._first_open_frame(), "interrupt"))
 
     def finish(self) -> None:
@@ -286,7 +295,7 @@ class Session:
 
     def _apply(self, event: _Event) -> None:
         if event.kind == "text":
-            self._mood.add_text(event.text)
+            self._mood.set_text(event.spans)
         elif event.kind == "speech":
             self._mood.begin_speech(event.frame)
         elif event.kind == "emotion":

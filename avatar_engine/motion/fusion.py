@@ -92,6 +92,7 @@ _BLINK = [ARKIT_INDEX["eyeBlinkLeft"], ARKIT_INDEX["eyeBlinkRight"]]
 _SQUINT = [ARKIT_INDEX["eyeSquintLeft"], ARKIT_INDEX["eyeSquintRight"]]
 _FLASH = np.zeros(len(ARKIT_NAMES))
 _FLASH[[ARKIT_INDEX[n] for n in ("browInnerUp", "browOuterUpLeft", "browOuterUpRight")]] = (0.14, 0.17, 0.17)
+_FROWNING = [EMOTION_INDEX["anger"], EMOTION_INDEX["disgust"]]
 _SAD, _AFRAID = EMOTION_INDEX["sadness"], EMOTION_INDEX["fear"]
 
 
@@ -172,7 +173,9 @@ class Face:
         gaze = np.clip(np.radians(look) - STEADY_GAZE * head[:2], -GAZE_LARGEST_RAD, GAZE_LARGEST_RAD)
         lids = self._blinks.step(phrase_ended=feeling.pause, gaze_shifted=self._gaze.shifted)
         weights = weigh(mouth, self._asymmetry * (levels @ FACES), speaking)
-        weights += self._options.liveliness * _LIFE * self._noise.step() + self._brow_flash(stress) * _FLASH
+        frowning = min(1.0, float(levels[_FROWNING].sum()))
+        weights += self._options.liveliness * _LIFE * self._noise.step()
+        weights += self._brow_flash(stress) * (1.0 - 0.8 * frowning) * _FLASH
         weights[_BLINK] = lids
         weights[_SQUINT] += 0.06 * lids
         weights = self._finish(weights, mouth, valid)

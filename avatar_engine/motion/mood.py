@@ -91,8 +91,9 @@ class Mood:
         self._captions: list[PlacedText] = []
         self._silent = PHRASE_PAUSE_FRAMES + 1
 
-    def add_text(self, text: str) -> None:
-        self._utterance.add(text)
+    def set_text(self, spans: Sequence[Span]) -> None:
+        """All of the current utterance's text that is known so far, in spans."""
+        self._utterance.set(spans)
 
     def begin_speech(self, frame: int) -> None:
         """A new utterance from `frame` on; what of the old text was not heard is dropped."""
@@ -168,7 +169,6 @@ class _Utterance:
 
     def __init__(self, reading: TextReading | None, warned: bool = False) -> None:
         self._reading = reading
-        self._raw = ""
         self._spans: list[Span] = []
         self._placement = Placement()
         self._current: int | None = None
@@ -178,16 +178,12 @@ class _Utterance:
         self._warnings: list[str] = []
         self.warned = warned
 
-    def add(self, text: str) -> None:
-        """More text. Spans that have begun keep their place; the newest one may grow."""
-        if self._reading is None:
-            raise ValueError("there is no text model in this session")
-        self._raw += text
-        spans = list(self._reading.split(self._raw))
+    def set(self, spans: Sequence[Span]) -> None:
+        """The whole text so far. Spans that were passed keep their place; the newest one may have grown."""
         first = min(self._placement.span, len(spans))
         if first < min(len(spans), len(self._spans)) and spans[first] != self._spans[first]:
             self._scores = None  # read again: it grew
-        self._spans = self._spans[:first] + spans[first:]
+        self._spans = self._spans[:first] + list(spans[first:])
         phrases: list[list[Phrase]] = [phrases_of(span.text) for span in spans[first:]]
         self._placement.replace_from(first, phrases)
 

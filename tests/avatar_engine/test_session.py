@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,18 +11,21 @@ from avatar_engine.clock import SAMPLES_PER_FRAME, frame_count
 from avatar_engine.config import EmotionChoice, MotionOptions
 from avatar_engine.errors import UsageError
 from avatar_engine.motion.lips import aperture
+from avatar_engine.motion.mood import TextReading
 from avatar_engine.names import ARKIT_INDEX, EMOTION_NAMES
 from avatar_engine.session import Session
 from avatar_engine.types import AudioChunk, ExpressionFrame
 from tests.support.session_fakes import (
     LOOKAHEAD,
     KeywordReader,
+    TaggedSpan,
     assert_same_motion,
     new_session,
     parts,
     push,
     run,
     silence,
+    split,
     syllables,
 )
 
@@ -328,10 +333,7 @@ def test_wrong_use_is_refused_with_a_reason() -> None:
 
 
 def test_a_session_without_a_text_model_refuses_text() -> None:
-    whole_parts = parts()
-    without = Session(
-        type(whole_parts)(*(getattr(whole_parts, f) for f in list(whole_parts.__slots__)[:-1]), text=None)
-    )
+    without = Session(replace(parts(), text=None))
     with pytest.raises(ValueError, match="with_text=True"):
         without.push_text("Hello")
 
@@ -345,3 +347,21 @@ def test_nothing_piles_up_over_a_long_speech() -> None:
         session.take_emotions()
         held = [value for value in vars(session).values() if hasattr(value, "__len__")]
         assert sum(map(len, held)) < 200
+
+
+def test_a_malformed_tag_is_refused_where_it_is_pushed_and_leaves_no_trace() -> None:
+    def strict_split(text: str) -> list[TaggedSpan]:
+        if "[joy:2]" in text:
+            raise ValueError("tag [joy:2]: the intensity is '2', expected a number from 0 to 1")
+        return split(text)
+
+    reader = KeywordReader()
+    session = Session(
+        replace(parts(), text=TextReading(strict_split, reader, reader.coverage)), MotionOptions()
+    )
+    session.push_text("Hello. ")
+    with pytest.raises(UsageError, match="expected a number"):
+        session.push_text("[joy:2] there.")
+    session.push_text("Good anger.")
+    assert len(run(session, syllables(2))) == 50
+    assert session.heard_text().startswith("Hello. Good")
