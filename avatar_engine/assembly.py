@@ -102,9 +102,12 @@ def build_text_reader(model: Path | None = None) -> TextModel:
             raise UsageError(
                 f"emotion model {str(model)!r}: no such folder; give a local Hugging Face model folder"
             )
-        from text_emotion import hugging_face
+        from text_emotion.hugging_face import load
 
-        reader = hugging_face.load(model)
+        try:
+            reader = load(model)
+        except ValueError as error:
+            raise UsageError(f"emotion model {error}") from None
     else:
         from text_emotion import TextEmotion
 
