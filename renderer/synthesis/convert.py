@@ -2,13 +2,13 @@
 
 Knows file formats.
 
-OUT/ict_facekit.npz          V [n, 3] float32 neutral · Enames, E [57, n, 3] float16 expressions as displacements ·
-                             I [100, n, 3] float16 identities as displacements · F, FT [m, 4] int32 polygons
-                             and their texture corners (-1: triangle) · VT [t, 2] float32 · M [m] int8 ·
-                             mats [k] names OUT/vitruvian_aligned.npz    P [n, 3] the body on ICT axes, laid
-                             on the ICT head · F its polygons · s, R, T the similarity that did it
-                             OUT/grooms/                  hairstyles/*.npz (data, cnt),
-                             morphs/L1/Default.npy, faces.npy as they come
+    OUT/ict_facekit.npz          V [n, 3] float32 neutral · Enames, E [57, n, 3] float16 expressions and
+                                 I [100, n, 3] float16 identities, both as displacements · F, FT [m, 4] int32
+                                 polygons and their texture corners (-1: triangle) · VT [t, 2] float32 ·
+                                 M [m] int8 material of each polygon · mats names
+    OUT/vitruvian_aligned.npz    P [n, 3] the body on ICT axes, laid on the ICT head · F its polygons ·
+                                 s, R, T the similarity that did it
+    OUT/grooms/                  hairstyles/*.npz (data, cnt), morphs/L1/Default.npy, faces.npy as they come
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ VITRUVIAN_TO_ICT = Similarity(
     shift=np.array([0.0006473987000646871, -0.42815004871781276, 4.194638994341938]),
 )
 """Lays Vitruvian on ICT-FaceKit's neutral head: found once by trimmed ICP of the heads and kept, because
-every hair of every picture hangs on it. `fit_heads` finds one within 0.1 cm of it (ICP's answer depends on where
-the neck is cut)."""
+every hair of every picture hangs on it. `fit_heads` finds one within 0.2 cm of it (ICP's answer depends on
+where the neck is cut)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,16 +164,16 @@ def _displacement(path: Path, neutral: ObjMesh) -> NDArray[np.float16]:
         raise SynthesisError(
             f"{path} has {len(vertices)} vertices, expected the {len(neutral.vertices)} of {NEUTRAL}."
         )
-    return (vertices - neutral.vertices).astype(np.float16)
+    return (vertices.astype(np.float32) - neutral.vertices.astype(np.float32)).astype(np.float16)
 
 
 def fit_heads(body: Array, head: Array) -> Similarity:
     """The similarity that lays a body on ICT axes [n, 3] on the skin of a head [m, 3] (cm), by trimmed ICP.
 
-    Takes what is above the shoulders; the answer moves by a tenth of a centimetre with where that cut is
+    Takes what is above the shoulders; the answer moves by a few tenths of a centimetre with where that cut is
     made.
     """
-    return iterative_closest_points(body[body[:, 1] > -14], head)
+    return iterative_closest_points(body[body[:, 1] > -13], head)
 
 
 def align_vitruvian(

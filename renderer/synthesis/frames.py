@@ -1,8 +1,8 @@
 """A folder of frames: names, records, what is done and what is torn. Knows no scene and no picture content.
 
 FRAMES/2001_00000.webp      a full 512 x 512 frame or a 240 x 240 face crop of it
-FRAMES/frames_2001.jsonl    one record per picture: {"image", "kind", "box", "weights", "head_deg", "gaze_deg",
-                            "landmarks68"}; positions are pixels of the full picture
+FRAMES/frames_2001.jsonl    one record per picture: {"image", "kind", "box", "weights", "head_deg",
+                            "gaze_deg", "landmarks68"}; positions are pixels of the full picture
 FRAMES/points_2001.npz      368 exact points per picture (labels.py)
 """
 

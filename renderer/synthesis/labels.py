@@ -108,8 +108,8 @@ def project_points(figure: Figure, points: LabelPoints, record: FrameRecord) -> 
 def write_points(figure: Figure, folder: Path) -> Iterable[tuple[Path, int, float]]:
     """points_SEED.npz beside every frames_SEED.jsonl; yields (file, frames, difference).
 
-    The largest difference from landmarks68 in pixels is the labels' own rounding (about 0.01 px) when recipe and head model are those of the
-    render.
+    The difference is the largest from landmarks68, in pixels: the labels' own rounding (about 0.01) when
+    recipe and head model are those of the render.
     """
     points = choose_points(figure)
     for records_path in record_files(folder):
