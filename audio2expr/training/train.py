@@ -1,0 +1,325 @@
+"""Makes the weights of audio2expr, from texts to the manifest, in one command:
+
+    python -m audio2expr.training.train --out audio2expr/weights/base --work data/audio --texts
+    BRIGHTER/train \\
+        --grid GRID --face-model ict_facekit.npz --hours 3
+
+Needs espeak-ng, flite and festival (Debian packages; see voices.py). `--grid` fits the lip model again and
+picks the operating point
+on the even clips; without it the fitted lip model of the repository is used. Made corpora stay in `--work`
+and are used again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from audio2expr.features import ROWS
+from audio2expr.stream import LOOKAHEAD_BLOCKS
+from audio2expr.training import corpus, dataset, manner, operating_point
+from audio2expr.training.dataset import Example
+from audio2expr.training.export import export_manner, export_mouth
+from audio2expr.training.net import LossWeights, MouthNet, NetConfig, mouth_loss
+from audio2expr.training.phones import PHONE_INDEX
+from audio2expr.training.shapes import ARKIT_NAMES, CHANNELS, PAIRED, gap_of_face_model
+from audio2expr.training.targets import LIPS_FILE, LipModel, fit, load_grid
+from avatar_engine.weights import write_manifest
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long and how fast."""
+
+    steps: int = 4000
+    batch: int = 24
+    crop_frames: int = 96
+    learning_rate: float = 2.5e-3
+    weight_decay: float = 0.01
+    seed: int = 7
+
+
+class Crops:
+    """Random stretches of examples, as padded batches; a stretch may begin before its session, in the zeros
+    a stream begins with."""
+
+    def __init__(self, examples: list[Example], config: NetConfig, random: np.random.Generator) -> None:
+        self.examples, self.random = examples, random
+        self.past_rows = config.window_rows - (1 + LOOKAHEAD_BLOCKS) * ROWS
+        frames = np.array([len(e.closed) for e in examples], float)
+        self.share = frames / frames.sum()
+
+    def batch(self, size: int, frames: int) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        picked = [
+            self._crop(self.examples[i], frames)
+            for i in self.random.choice(len(self.examples), size, p=self.share)
+        ]
+        rows = torch.from_numpy(np.stack([p[0] for p in picked]))
+        return rows, {key: torch.from_numpy(np.stack([p[1][key] for p in picked])) for key in picked[0][1]}
+
+    def _crop(self, example: Example, frames: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        n = len(example.closed)
+        start = int(self.random.integers(0, max(n - frames, 0) + 1))
+        stop = min(start + frames, n)
+        target = {}
+        for key in ("weights", "closed", "speech", "voiced", "phone"):
+            part = getattr(example, key)[start:stop]
+            target[key] = np.pad(part, [(0, frames - len(part))] + [(0, 0)] * (part.ndim - 1))
+        target["known"] = np.pad(np.ones(stop - start, np.float32), (0, frames - (stop - start)))
+        return self._rows(example, start, frames), target
+
+    def _rows(self, example: Example, start: int, frames: int) -> np.ndarray:
+        first, last = start * ROWS - self.past_rows, (start + frames + LOOKAHEAD_BLOCKS) * ROWS
+        part = example.features[max(first, 0) : last].astype(np.float32)
+        rows = np.pad(part, [(max(-first, 0), max(last - len(example.features), 0)), (0, 0)])
+        return self._damage(rows)
+
+    def _damage(self, rows: np.ndarray) -> np.ndarray:
+        """Cheap variety: another colour and level of the channel, small noise, and a blanked stretch now
+        and then."""
+        n = rows.shape[1] // 2 - 2
+        rows[:, :n] += self.random.normal(size=n).astype(np.float32) * 0.12
+        rows += self.random.normal(size=rows.shape).astype(np.float32) * 0.05
+        if self.random.random() < 0.3:
+            at = int(self.random.integers(0, len(rows) - 8))
+            rows[at : at + int(self.random.integers(2, 8))] = 0
+        return rows
+
+
+def train_mouth(
+    examples: list[Example],
+    held_out: list[Example],
+    net_config: NetConfig,
+    schedule: Schedule,
+    closed_shape: np.ndarray,
+    log: Path,
+) -> MouthNet:
+    """Train with AdamW and a one-cycle rate; returns the moving average of the weights, which is what is
+    shipped."""
+    torch.manual_seed(schedule.seed)
+    net = MouthNet(net_config)
+    average = torch.optim.swa_utils.AveragedModel(net, avg_fn=_moving_average)
+    optimizer = torch.optim.AdamW(
+        net.parameters(), schedule.learning_rate, weight_decay=schedule.weight_decay
+    )
+    rate = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, schedule.learning_rate, schedule.steps, pct_start=0.1
+    )
+    crops = Crops(examples, net_config, np.random.default_rng(schedule.seed))
+    shape = torch.from_numpy(closed_shape)
+    sums: dict[str, float] = {}
+    began, every = time.monotonic(), max(1, min(200, schedule.steps // 4))
+    for step in range(1, schedule.steps + 1):
+        rows, target = crops.batch(schedule.batch, schedule.crop_frames)
+        with torch.autocast(
+            "cpu", torch.bfloat16
+        ):  # half the time on processors that have it, the same result
+            outputs = net(rows)
+        mouth, opinions, phones = (o.float() for o in outputs)
+        loss, parts = mouth_loss((mouth, opinions, phones), target, shape, LossWeights())
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+        optimizer.step()
+        rate.step()
+        average.update_parameters(net)
+        for key, value in {"loss": float(loss.detach()), **parts}.items():
+            sums[key] = sums.get(key, 0.0) + value / every
+        if step % every == 0:
+            line = {
+                "step": step,
+                "seconds": round(time.monotonic() - began),
+                **{k: round(v, 4) for k, v in sums.items()},
+            }
+            line |= _held_out_accuracy(average.module, held_out)
+            with log.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(line) + "\n")
+            print(line, flush=True)
+            sums = {}
+            torch.save(average.module.state_dict(), log.with_name("checkpoint.pt"))
+    return average.module.eval()
+
+
+def _moving_average(average: torch.Tensor, new: torch.Tensor, count: torch.Tensor | int) -> torch.Tensor:
+    """Exponential over about 500 steps, shorter at first."""
+    n = float(count)
+    return average + (new - average) * (1 - min(0.998, (1 + n) / (10 + n)))
+
+
+@torch.no_grad()
+def _held_out_accuracy(net: MouthNet, examples: list[Example]) -> dict[str, float]:
+    """Phones named right, and closed frames found and falsely seen, on voices never trained on."""
+    if not examples:
+        return {}
+    net.eval()
+    past = net.config.window_rows - (1 + LOOKAHEAD_BLOCKS) * ROWS
+    right = frames = found = shut = false = 0.0
+    for example in examples[:8]:
+        rows = np.pad(example.features.astype(np.float32), [(past, 0), (0, 0)])
+        _, opinions, phones = net(torch.from_numpy(rows)[None])
+        spoken = torch.from_numpy(example.phone) != PHONE_INDEX["sil"]
+        right += float((phones[0].argmax(-1) == torch.from_numpy(example.phone))[spoken].sum())
+        frames += float(spoken.sum())
+        closed, truth = opinions[0, :, 0] > 0, torch.from_numpy(example.closed) > 0.5
+        found, shut, false = (
+            found + float((closed & truth).sum()),
+            shut + float(truth.sum()),
+            false + float((closed & ~truth).sum()),
+        )
+    net.train()
+    return {
+        "phones_right": round(right / frames, 3),
+        "closed_found": round(found / max(shut, 1), 3),
+        "closed_false": round(false / max(found + false, 1), 3),
+    }
+
+
+def base_config(
+    front_end: dict[str, list[float]], net_config: NetConfig, closed_shape: np.ndarray
+) -> dict[str, Any]:
+    """The manifest's config, with an operating point that operating_point.choose() may move."""
+    channel_of = [i for i, name in enumerate(CHANNELS) for _ in range(2 if name in PAIRED else 1)]
+    mouth = {
+        "window_rows": net_config.window_rows,
+        "closed_from": 0.25,
+        "closed_full": 0.6,
+        "closed_shape": [round(float(v), 5) for v in closed_shape],
+        "channel_of": channel_of,
+        "speech_on": 0.5,
+        "speech_off": 0.25,
+        "hold_frames": 3,
+    }
+    return {"names": list(ARKIT_NAMES), "emotion_names": list(manner.EMOTIONS), "mouth": mouth, **front_end}
+
+
+DATA = [
+    {"name": "synthetic speech (espeak-ng, flite, Festival)", "licence": "made by the project itself"},
+    {"name": "BRIGHTER (SemEval-2025 task 11), the sentences spoken", "licence": "CC BY 4.0"},
+    {"name": "GRID, speaker 1, even clips: times and levels of lips, thresholds", "licence": "CC BY 4.0"},
+    {"name": "ICT-FaceKit: lip gap of each shape", "licence": "MIT"},
+]  # fmt: skip
+
+
+def arguments(argv: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--out", type=Path, required=True, help="weights folder to write")
+    parser.add_argument("--work", type=Path, required=True, help="folder for corpora and logs")
+    parser.add_argument("--texts", type=Path, help="folder of <language>.csv with a column `text`")
+    parser.add_argument("--grid", type=Path, help="folder with lips.json, phones.json and NAME.flac")
+    parser.add_argument(
+        "--face-model", type=Path, help=".npz of ICT-FaceKit, to check the lip gaps of shapes.py"
+    )
+    parser.add_argument("--hours", type=float, default=3.0)
+    parser.add_argument("--variants", type=int, default=1, help="damaged copies of each session")
+    parser.add_argument("--steps", type=int, default=Schedule.steps)
+    parser.add_argument("--batch", type=int, default=Schedule.batch)
+    parser.add_argument(
+        "--width", type=int, nargs=3, default=[64, 128, 160], metavar=("NARROW", "MIDDLE", "WIDE")
+    )
+    parser.add_argument("--tiny", action="store_true", help="a net of a few thousand parameters, for tests")
+    parser.add_argument("--seed", type=int, default=Schedule.seed)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--name", default="base")
+    parser.add_argument("--version", default="1.0")
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str] | None = None) -> None:
+    args = arguments(argv)
+    torch.set_num_threads(args.threads)
+    args.out.mkdir(parents=True, exist_ok=True)
+    if args.face_model:
+        check_gaps(args.face_model)
+    lips = fit(load_grid(args.grid, 0)) if args.grid else LipModel.load()
+    shards = corpus.make(args.work / "corpus", args.hours, args.texts, args.seed)
+    front_end = _front_end_constants(args.work / "front_end.json", shards[0])
+    files = dataset.make(shards, args.work / "examples", front_end, lips, args.variants, args.seed)
+    held_out = [e for f in files if f.stem.startswith("held_out") for e in dataset.load(f)]
+    examples = [e for f in files if not f.stem.startswith("held_out") for e in dataset.load(f)]
+    net_config = (
+        NetConfig.tiny()
+        if args.tiny
+        else replace(NetConfig(), **dict(zip(("narrow", "middle", "wide"), args.width, strict=True)))
+    )
+    closed_shape = lips.shapes()[PHONE_INDEX["b"]]
+    schedule = Schedule(steps=args.steps, batch=args.batch, seed=args.seed)
+    net = train_mouth(examples, held_out, net_config, schedule, closed_shape, args.work / "stats.jsonl")
+    export_mouth(net, args.out / "mouth.onnx")
+    config = base_config(front_end, net_config, closed_shape)
+    finish(
+        args,
+        config,
+        shards,
+        {"parameters": sum(p.numel() for p in net.parameters()), "schedule": asdict(schedule)},
+    )
+
+
+def finish(
+    args: argparse.Namespace, config: dict[str, Any], shards: list[Path], facts: dict[str, Any]
+) -> None:
+    """Train the manner net on what the mouth net hears, choose the operating point, measure, and write the
+    manifest."""
+    manner_net, manner_metrics = manner.train(shards, args.out / "mouth.onnx", config, args.seed)
+    export_manner(manner_net, args.out / "manner.onnx")
+    if args.grid:
+        config["mouth"] |= operating_point.choose(load_grid(args.grid, 0), args.out, config)
+    metrics: dict[str, Any] = {"manner": manner_metrics, **facts}
+    shown = [a for a in sys.argv[1:]] if sys.argv[0].endswith("train.py") else []
+    fields = {
+        "name": args.name,
+        "version": args.version,
+        "config": config,
+        "inputs": {
+            "mouth.onnx": "rows float32 [1, window_rows, N_FEATURES]",
+            "manner.onnx": "prosody float32 [1, N_PROSODY]",
+        },
+        "outputs": {
+            "mouth.onnx": "weights [1, channels]; probabilities of closed lips, speech, vowel [1, 3]",
+            "manner.onnx": "emotions and arousal",
+        },
+        "data": DATA,
+        "command": " ".join(["python -m audio2expr.training.train", *shown]),
+    }
+    files = ["mouth.onnx", "manner.onnx"]
+    write_manifest(args.out, files, metrics=metrics, **fields)
+    metrics["mouth"] = operating_point.report(args.out, args.grid, shards)
+    write_manifest(args.out, files, metrics=metrics, **fields)
+    print(json.dumps(metrics))
+
+
+def check_gaps(face_model: Path) -> None:
+    """ValueError where shapes.py's lip gaps are not those of the face model."""
+    from audio2expr.training.shapes import GAP, GAP_AT_REST
+
+    rest, gaps = gap_of_face_model(face_model)
+    worst = max(abs(rest - GAP_AT_REST), *(abs(gaps[name] - GAP[name]) for name in CHANNELS))
+    if worst > 1e-3:
+        raise ValueError(
+            f"{face_model}: lip gaps differ by {worst:.4f} from those in shapes.py: write {rest:.5f}, {gaps} "
+            f"there"
+        )
+
+
+def _front_end_constants(path: Path, shard: Path) -> dict[str, list[float]]:
+    if not path.is_file():
+        path.write_text(json.dumps(dataset.normalisation(corpus.load(shard)[:20])), encoding="utf-8")
+    content: dict[str, list[float]] = json.loads(path.read_text(encoding="utf-8"))
+    return content
+
+
+def save_lips(lips: LipModel, path: Path = LIPS_FILE) -> None:
+    path.write_text(json.dumps(lips.to_json(), indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
