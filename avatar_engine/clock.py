@@ -1,4 +1,6 @@
-"""The engine's clock: integer samples and frame indices, nothing else. Knows no wall clock and never sleeps."""
+"""The engine's clock: integer samples and frame indices, nothing else. Knows no wall clock and never
+sleeps.
+"""
 
 from __future__ import annotations
 

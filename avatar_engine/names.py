@@ -1,4 +1,6 @@
-"""The two vocabularies that flow through the engine: ARKit-52 blendshapes and the seven emotions, in internal order."""
+"""The two vocabularies that flow through the engine: ARKit-52 blendshapes and the seven emotions, in
+internal order.
+"""
 
 from __future__ import annotations
 

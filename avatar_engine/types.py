@@ -1,4 +1,6 @@
-"""What flows between the stages: frozen, checked when made. Knows shapes and ranges, and nothing of any model."""
+"""What flows between the stages: frozen, checked when made. Knows shapes and ranges, and nothing of any
+model.
+"""
 
 from __future__ import annotations
 
@@ -18,8 +20,10 @@ EmotionSource = Literal["audio", "text", "tag", "override"]
 def check_array(array: object, name: str, shape: tuple[int | None, ...], dtype: type = np.float32) -> None:
     """ValueError unless `array` has this dtype and shape (None: any length) and only finite values."""
     if not isinstance(array, np.ndarray) or array.dtype != dtype:
-        raise ValueError(f"{name} must be a {np.dtype(dtype).name} array, not {getattr(array, 'dtype', type(array))}")
-    if array.ndim != len(shape) or any(want not in (None, got) for want, got in zip(shape, array.shape, strict=True)):
+        got = getattr(array, "dtype", type(array))
+        raise ValueError(f"{name} must be a {np.dtype(dtype).name} array, not {got}")
+    fits = array.ndim == len(shape) and all(w in (None, n) for w, n in zip(shape, array.shape, strict=True))
+    if not fits:
         raise ValueError(f"{name} must have shape {shape}, not {array.shape}")
     if dtype == np.float32 and not np.isfinite(array).all():
         raise ValueError(f"{name} holds NaN or infinity")
@@ -129,7 +133,9 @@ class SpeechFramesLike(Protocol):
 
 
 class ExpressionStream(Protocol):
-    """Speech -> mouth, one per session. Frames come in order, none twice; push and flush together give ceil(n / 640)."""
+    """Speech -> mouth, one per session. Frames come in order, none twice; push and flush together give
+    ceil(n / 640).
+    """
 
     def push(self, samples: Float32) -> SpeechFramesLike: ...
     def flush(self) -> SpeechFramesLike: ...

@@ -6,8 +6,8 @@ A weights folder holds `manifest.json` and the files it names:
      "config": {...}, "inputs": {...}, "outputs": {...}, "data": [{"name": ..., "licence": ...}],
      "metrics": {...}, "command": "python -m renderer.training.train ..."}
 
-`config` is the model's own business (names, rates, shapes). The model packages read the same file themselves; this
-module is how the engine verifies it first and how training writes it.
+`config` is the model's own business (names, rates, shapes). The model packages read the same file
+themselves; this module is how the engine verifies it first and how training writes it.
 """
 
 from __future__ import annotations
@@ -54,7 +54,8 @@ def read_manifest(folder: Path) -> Manifest:
     except FileNotFoundError:
         raise WeightsError(f"{path}: no manifest there; restore it with 'git checkout -- {folder}'") from None
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise WeightsError(f"{path}: not a readable JSON file ({error}); restore it from the repository") from None
+        message = f"{path}: not a readable JSON file ({error}); restore it from the repository"
+        raise WeightsError(message) from None
     missing = [key for key in REQUIRED if not isinstance(content, dict) or key not in content]
     if missing:
         raise WeightsError(f"{path}: lacks {', '.join(missing)}; restore it from the repository")
@@ -71,16 +72,20 @@ def verify(folder: Path) -> Manifest:
         found = sha256(path)
         if found != facts["sha256"]:
             raise WeightsError(
-                f"{path}: sha256 is {found[:8]}…, the manifest says {facts['sha256'][:8]}…; the file is damaged or from "
-                f"another release: restore it with 'git checkout -- {path}'"
+                f"{path}: sha256 is {found[:8]}…, the manifest says {facts['sha256'][:8]}…; the file is damaged "
+                f"or from another release: restore it with 'git checkout -- {path}'"
             )
     return manifest
 
 
 def write_manifest(folder: Path, files: list[str], **fields: Any) -> Manifest:
-    """Hash `files` (names inside `folder`) and write the manifest; `fields` are the rest of REQUIRED and what else there is."""
+    """Hash `files` (names inside `folder`) and write the manifest; `fields` are the rest of REQUIRED and
+    what else there is.
+    """
     content = dict(fields)
-    content["files"] = {n: {"sha256": sha256(folder / n), "bytes": (folder / n).stat().st_size} for n in files}
+    content["files"] = {
+        name: {"sha256": sha256(folder / name), "bytes": (folder / name).stat().st_size} for name in files
+    }
     missing = [key for key in REQUIRED if key not in content]
     if missing:
         raise ValueError(f"a manifest needs {', '.join(missing)}")

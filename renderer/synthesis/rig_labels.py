@@ -23,8 +23,9 @@ from renderer.synthesis.names import ARKIT_NAMES
 def rig_labels(figure: Figure, seed: int, count: int) -> dict[str, np.ndarray]:
     """`count` random faces of one seed, the distribution of the rendered frames.
 
-    controls float32 [n, 57]: 52 weights, head yaw, pitch, roll and gaze x, y in degrees; xy float32
-    [n, points, 2], pixels of the 512 picture, not rounded; group [points]; names [52], the order of the weights.
+    controls float32 [n, 57]: 52 weights, head yaw, pitch, roll and gaze x, y in degrees; xy float32 [n,
+    points, 2], pixels of the 512 picture, not rounded; group [points]; names [52], the order of the
+    weights.
     """
     points, lip_gap = choose_points(figure), LipGap.of(figure.model)
     controls, positions = [], []
