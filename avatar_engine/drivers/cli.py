@@ -1,4 +1,4 @@
-"""The command line: commands, options, exit codes and how errors are told. Imports nothing heavy by itself."""
+"""The command line: commands, options, exit codes, how errors are told. Imports nothing heavy by itself."""
 
 from __future__ import annotations
 

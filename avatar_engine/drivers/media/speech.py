@@ -90,7 +90,7 @@ class SpeechArray:
             )
         if not RATES[0] <= sample_rate <= RATES[1]:
             raise SpeechError(f"sample rate {sample_rate} Hz, expected {RATES[0]}..{RATES[1]}")
-        self._samples = array.reshape(len(array), -1).astype(np.float32)
+        self._samples = (array[:, None] if array.ndim == 1 else array).astype(np.float32)
         self.name = "speech"
         self.sample_rate = sample_rate
         self.channels = self._samples.shape[1]
@@ -166,7 +166,6 @@ class _SoundFile:
         return cls(path, *facts)
 
     def blocks(self) -> Iterator[Float32]:
-
         done = 0
         with soundfile.SoundFile(os.open(self._path, os.O_RDONLY), closefd=True) as file:
             while True:
@@ -196,39 +195,34 @@ class _MediaFile:
 
     def __init__(self, path: Path, *, tells_length: bool) -> None:
         """tells_length: whether the length that FFmpeg gives for an MP3 is more than a guess."""
-        self._path = path
         self.name = str(path)
         try:
-            with self._open() as container:
-                if not container.streams.audio:
-                    raise SpeechError(f"{path}: holds no sound track; expected speech")
-                stream = container.streams.audio[0]
-                self.sample_rate = int(stream.codec_context.sample_rate or 0)
-                self.channels = int(stream.codec_context.channels or 0)
-                duration = None if stream.duration is None else float(stream.duration * stream.time_base)
-                self.duration_s: float | None = duration
-                is_mp3 = container.format.name == "mp3"
-                self._is_exact = "mp4" in container.format.name or (is_mp3 and tells_length)
+            # Only this file: a playlist in disguise must not make FFmpeg fetch others. It stays open, for a
+            # pipe can be opened but once.
+            self._container = av.open(
+                f"file:{path}", options={"protocol_whitelist": "file"}, metadata_errors="replace"
+            )
         except (av.FFmpegError, ValueError) as error:
             raise SpeechError(
                 f"{path}: neither libsndfile nor FFmpeg can read it ({_reason(error)}); "
                 f"expected a whole sound or video file"
             ) from None
-
-    def _open(self) -> av.container.InputContainer:
-
-        # Only this file: a playlist in disguise must not make FFmpeg fetch others.
-        return av.open(
-            f"file:{self._path}", options={"protocol_whitelist": "file"}, metadata_errors="replace"
-        )
+        if not self._container.streams.audio:
+            raise SpeechError(f"{path}: holds no sound track; expected speech")
+        stream = self._container.streams.audio[0]
+        self.sample_rate = int(stream.codec_context.sample_rate or 0)
+        self.channels = int(stream.codec_context.channels or 0)
+        duration = None if stream.duration is None else float(stream.duration * stream.time_base)
+        self.duration_s: float | None = duration
+        is_mp3 = self._container.format.name == "mp3"
+        self._is_exact = "mp4" in self._container.format.name or (is_mp3 and tells_length)
 
     def blocks(self) -> Iterator[Float32]:
-
         size = max(1, int(BLOCK_S * self.sample_rate))
         waiting: list[Float32] = []
         done = held = 0
         try:
-            with self._open() as container:
+            with self._container as container:
                 for piece in self._pieces(container):
                     waiting.append(piece)
                     held += len(piece)

@@ -10,6 +10,8 @@ STREAMED = 0x7FFF_0000
 OGG_TAIL = 1 << 17
 "An Ogg page is shorter than this."
 OGG_END_OF_STREAM = 0x04
+OGG_HEADER = 27
+"Bytes before a page's table of segment lengths, the last of which counts them."
 
 
 def missing_end(path: Path) -> str | None:
@@ -52,7 +54,9 @@ def _missing_of_wave(path: Path, order: Literal["little", "big"]) -> str | None:
 
 
 def _missing_of_ogg(tail: bytes) -> str | None:
-    place = tail.rfind(b"OggS")
-    if place >= 0 and len(tail) > place + 5 and tail[place + 5] & OGG_END_OF_STREAM:
-        return None
+    page = tail[tail.rfind(b"OggS") :]
+    if len(page) > OGG_HEADER and page[5] & OGG_END_OF_STREAM:
+        segments = page[OGG_HEADER : OGG_HEADER + page[OGG_HEADER - 1]]
+        if len(page) >= OGG_HEADER + len(segments) + sum(segments):
+            return None
     return "the last page of the Ogg stream is missing"
