@@ -15,7 +15,7 @@ class Discriminator(nn.Module):
     teeth and lids need.
     """
 
-    def __init__(self, masks: int, channels: tuple[int, ...] = (32, 64, 128, 192, 192)) -> None:
+    def __init__(self, masks: int, channels: tuple[int, ...] = (24, 48, 64, 96)) -> None:
         super().__init__()
         self.enter = nn.Conv2d(3 + masks, channels[0], 3, padding=1)
         self.blocks = nn.ModuleList(Block(i, o) for i, o in zip(channels, channels[1:], strict=False))
@@ -28,6 +28,38 @@ class Discriminator(nn.Module):
             x = block(x)
             features.append(x.float())
         return self.leave(x).float(), features
+
+
+PATCH = 64
+"Side of a patch in pixels."
+
+
+def patch_corners(landmarks: Tensor, side: int, random: torch.Generator) -> Tensor:
+    """Where the judge looks: both halves of the mouth, both eyes, and anywhere; int64 [n, 5, 2], x and y.
+
+    landmarks [n, 68, 2] in the crop's own pixels. Judging patches instead of whole crops costs a third.
+    """
+    mouth = landmarks[:, 48:68].mean(1)
+    centres = [
+        mouth - mouth.new_tensor([PATCH / 2, 0]),
+        mouth + mouth.new_tensor([PATCH / 2, 0]),
+        landmarks[:, 36:42].mean(1),
+        landmarks[:, 42:48].mean(1),
+        (torch.rand(len(landmarks), 2, generator=random) * side).to(mouth),
+    ]
+    corners = torch.stack(centres, 1).round().long() - PATCH // 2
+    return corners.clamp(0, side - PATCH)
+
+
+def cut_patches(x: Tensor, corners: Tensor) -> Tensor:
+    """[n, c, side, side] at corners [n, k, 2] -> [n * k, c, 64, 64]."""
+    return torch.stack(
+        [
+            picture[:, top : top + PATCH, left : left + PATCH]
+            for picture, places in zip(x, corners.tolist(), strict=True)
+            for left, top in places
+        ]
+    )
 
 
 class Block(nn.Module):

@@ -21,8 +21,6 @@ import numpy as np
 import onnx
 import torch
 import torch.nn.functional as F
-from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
-from onnxruntime.quantization.shape_inference import quant_pre_process
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -34,6 +32,7 @@ from renderer.rig import load_rig
 from renderer.torch_generator import Generator, ModulatedConv, build
 from renderer.training.dataset import is_validation, read_labels
 from renderer.training.evaluate import judge_weights
+from renderer.training.quantise import quantise
 
 GATE_DB = 40.0
 "Least PSNR of int8 pictures against fp32 pictures."
@@ -114,16 +113,6 @@ def export_graph(net: Generator, path: Path) -> None:
     onnx.checker.check_model(str(path))
 
 
-class Calibration(CalibrationDataReader):  # type: ignore[misc]
-    """Feeds of real frames."""
-
-    def __init__(self, feeds: list[dict[str, np.ndarray]]) -> None:
-        self._feeds = iter(feeds)
-
-    def get_next(self) -> dict[str, np.ndarray] | None:
-        return next(self._feeds, None)
-
-
 def frame_controls(rows: list[dict[str, Any]]) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Weights, head and gaze (radians) of labelled frames."""
     return [
@@ -152,17 +141,6 @@ def feeds(
             }
         )
     return result
-
-
-def quantise(full: Path, path: Path, calibration: list[dict[str, np.ndarray]]) -> None:
-    """int8 weights per channel, uint8 activations, convolutions only."""
-    prepared = full.with_suffix(".prepared.onnx")
-    quant_pre_process(str(full), str(prepared), skip_symbolic_shape=True)
-    quantize_static(
-        str(prepared), str(path), Calibration(calibration), quant_format=QuantFormat.QDQ, per_channel=True,
-        activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8, op_types_to_quantize=["Conv"],
-    )  # fmt: skip
-    prepared.unlink()
 
 
 def agreement_db(

@@ -3,7 +3,7 @@
     python -m renderer.training.train --frames data/frames [more ...] --rig runs/rig.safetensors --out
     runs/ava \
         --steps 60000 --device cuda
-    python -m renderer.training.train ... --resume runs/ava --adversarial 1.0 --steps 20000 --out
+    python -m renderer.training.train ... --resume runs/ava --adversarial .01 --texture 1 --out
     runs/ava-sharp
 
 A run folder holds options.json, stats.jsonl, sheet.png (held-out frames: truth above, drawn below) and
@@ -31,9 +31,9 @@ from renderer.geometry import BOX_SIZE, BOX_START, SIZE
 from renderer.rig import load_rig
 from renderer.torch_generator import Generator, GeneratorConfig, Window
 from renderer.training.dataset import Frames, crop, is_validation, load, part_weights, read_labels
-from renderer.training.discriminator import Discriminator
+from renderer.training.discriminator import Discriminator, cut_patches, patch_corners
 from renderer.training.evaluate import judge, sheet
-from renderer.training.losses import feature_matching, gradient_penalty, laplacian_loss
+from renderer.training.losses import feature_matching, gradient_penalty, laplacian_loss, texture_loss
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,9 +53,11 @@ class Options:
     warmup: int = 100
     average: float = 0.998
     adversarial: float = 0.0
-    "Weight of the adversarial loss; 0: supervised only."
-    matching: float = 0.5
+    "Weight of the adversarial loss, about .01; 0: supervised only."
+    matching: float = 0.1
     "Weight of feature matching, with the adversarial loss."
+    texture: float = 0.0
+    "Weight of the texture loss."
     penalty: float = 1.0
     "R1's gamma, applied every 8th step."
     report: int = 2_000
@@ -119,9 +121,17 @@ class Trainer:
         self.optimizer.zero_grad(set_to_none=True)
         for frames, index in batch:
             drawn, truth = self.picture(frames, index), frames.truth(index)
-            loss = laplacian_loss(drawn, truth, part_weights(frames, index)) * len(index) / total
+            weights = part_weights(frames, index)
+            loss = laplacian_loss(drawn, truth, weights)
+            if self.options.texture:
+                loss = loss + self.options.texture * texture_loss(drawn, truth, weights)
+            loss = loss * len(index) / total
             if frames is self.data["face"] and self.judge_net is not None:
-                loss = loss + self.adversarial_loss(drawn, truth, face_masks(frames, index), step, stats)
+                corners = patch_corners(
+                    (frames.landmarks - frames.origin[:, None])[index], frames.side, self.random
+                )
+                patches = [cut_patches(x, corners) for x in (drawn, truth, face_masks(frames, index))]
+                loss = loss + self.adversarial_loss(*patches, step, stats)
             loss.backward()
         nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
         self.optimizer.step()
@@ -155,7 +165,7 @@ class Trainer:
         judge_net = self.judge_net
         assert judge_net is not None
         regularise = step % 8 == 0
-        real = truth.detach().requires_grad_(regularise)
+        real = truth.detach().clone().requires_grad_(regularise)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=not regularise):
             real_logits, _ = judge_net(real, masks)
             fake_logits, _ = judge_net(drawn.detach(), masks)
@@ -171,7 +181,7 @@ class Trainer:
             with torch.no_grad():
                 _, known = judge_net(truth, masks)
         judge_net.requires_grad_(True)
-        ramp = min(1.0, step / 1000)
+        ramp = min(1.0, step / 150)
         if step % 50 == 0:
             stats["real"], stats["fake"] = real_logits.mean().item(), fake_logits.mean().item()
         weights = self.options.adversarial * ramp, self.options.matching * min(1.0, step / 200)

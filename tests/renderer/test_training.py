@@ -47,7 +47,7 @@ def run_folder(data: dict[str, Frames], frames_folder: Path, rig: Rig, tmp_path_
     options = Options(steps=4, faces=2, fulls=1, report=2, warmup=2)
     first = Trainer(config, data, options, out)
     first.run(held_out)
-    sharpen = dataclasses.replace(options, steps=2, adversarial=1.0)
+    sharpen = dataclasses.replace(options, steps=2, adversarial=0.01, texture=1.0)
     second = Trainer(config, data, sharpen, out)
     second.restart_from(load_file(out / "generator.safetensors"))
     second.run(held_out)
