@@ -4,8 +4,8 @@
         --out renderer/weights/ava --name ava
 
 The graph is the generator's synthesis network with each layer's modulation folded into the demodulation of
-the layer before it (styles are positive, so leaky ReLU lets them through). It is quantised with QDQ nodes at
-the convolutions only, per channel, calibrated on training frames; if int8 loses more than the gate allows,
+the layer before it (styles are positive, so leaky ReLU lets them through). It is quantised
+(`renderer.training.quantise`) with training frames to calibrate; if int8 loses more than the gate allows,
 fp32 is shipped instead.
 """
 

@@ -1,7 +1,7 @@
 """Fits the landmark rig: labels of the scene -> renderer.rig.Rig, stored as safetensors. Knows labels, no
 pictures.
 
-Labels are cheap (no rendering): `python -m renderer.synthesis rig-labels` writes an npz of thousands of
+Labels are cheap (no rendering): `python -m renderer.synthesis.rig_labels` writes an npz of thousands of
 random controls with the exact picture positions of every point.
 
     python -m renderer.training.rig --labels labels.npz --out runs/rig.safetensors
@@ -62,7 +62,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--labels", type=Path, required=True, help="npz of renderer.synthesis rig-labels")
+    parser.add_argument("--labels", type=Path, required=True, help="npz of renderer.synthesis.rig_labels")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--held-out", type=float, default=0.06, help="share of the labels to report on")
     arguments = parser.parse_args()

@@ -1,10 +1,9 @@
 """Trains the generator on rendered frames: supervised first, then adversarial with feature matching.
 
-    python -m renderer.training.train --frames data/frames [more ...] --rig runs/rig.safetensors --out
-    runs/ava \
-        --steps 60000 --device cuda
-    python -m renderer.training.train ... --resume runs/ava --adversarial .01 --texture 1 --out
-    runs/ava-sharp
+    python -m renderer.training.train --frames data/frames [more ...] --rig runs/rig.safetensors \
+        --out runs/ava --minutes 48
+    python -m renderer.training.train --frames ... --rig ... --resume runs/ava --out runs/ava-sharp \
+        --adversarial .01 --texture 1 --minutes 30
 
 A run folder holds options.json, stats.jsonl, sheet.png (held-out frames: truth above, drawn below) and
 generator.safetensors (exponential moving average, fp16). Training restarts from the average; the optimizer's
