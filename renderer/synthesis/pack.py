@@ -23,7 +23,8 @@ from renderer.synthesis.errors import SynthesisError
 from renderer.synthesis.frames import FrameRecord, read_records, record_files
 
 SHARD_BYTES = 60_000_000
-_PER_FRAME_OVERHEAD = 4096  # tar header and padding, record and points of one picture
+_PER_FRAME_BYTES = 6144  # beside the picture: tar header and padding, record, points
+_PER_SHARD_BYTES = 32_768  # tar's own padding, names of the points
 
 Points = dict[str, NDArray[np.generic]]
 
@@ -52,12 +53,12 @@ def pack(folder: Path, out: Path, shard_bytes: int = SHARD_BYTES) -> list[Path]:
 
 def _split(folder: Path, records: list[FrameRecord], shard_bytes: int) -> Iterator[list[FrameRecord]]:
     part: list[FrameRecord] = []
-    total = 0
+    total = _PER_SHARD_BYTES
     for record in records:
-        size = (folder / record.image).stat().st_size + _PER_FRAME_OVERHEAD
+        size = (folder / record.image).stat().st_size + _PER_FRAME_BYTES
         if part and total + size > shard_bytes:
             yield part
-            part, total = [], 0
+            part, total = [], _PER_SHARD_BYTES
         part.append(record)
         total += size
     yield part
