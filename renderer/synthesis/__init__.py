@@ -8,6 +8,7 @@ exact points). No photograph and no real person is in it.
     python -m renderer.synthesis render  --avatar ava --face-model MODEL --out FRAMES --seed 2001 --frames 500
     python -m renderer.synthesis points  --avatar ava --face-model MODEL --frames FRAMES
     python -m renderer.synthesis pack    --frames FRAMES --out SHARDS
+    python -m renderer.synthesis.rig_labels --avatar ava --face-model MODEL --out LABELS.npz
 
 The head is the user's own copy of ICT-FaceKit (Li, Bladin, Zhao et al., "Learning formation of physically-
 based face attributes", CVPR 2020; MIT licence), hair, brows and torso those of CharMorph-Vitruvian (CC0).

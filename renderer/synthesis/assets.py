@@ -69,6 +69,12 @@ class Workshop:
             ) from error
         self._hair = self._cached_hair()
 
+    @property
+    def origin(self) -> dict[str, str | float | None]:
+        """What pictures of this workshop depend on, beside their controls."""
+        digests = {"recipe": self.recipe.digest, "face_model": self.model.digest}
+        return {"avatar": self.recipe.name, **digests}
+
     def figure(self) -> Figure:
         """The avatar as moving geometry."""
         brows = grow_brows(self.recipe.brows, self.library)

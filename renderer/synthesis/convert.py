@@ -26,7 +26,7 @@ from renderer.synthesis.alignment import Similarity, iterative_closest_points, v
 from renderer.synthesis.errors import SynthesisError
 from renderer.synthesis.face_model import MODEL_FILE, SKIN_VERTICES
 from renderer.synthesis.geometry import Array
-from renderer.synthesis.grooms import ALIGNED_FILE, GROOMS_FOLDER
+from renderer.synthesis.grooms import ALIGNED_FILE, GROOMS_FOLDER, read_array
 from renderer.synthesis.names import SHAPE_NAMES
 
 log = logging.getLogger(__name__)
@@ -180,10 +180,10 @@ def align_vitruvian(
     grooms: Path, similarity: Similarity = VITRUVIAN_TO_ICT
 ) -> dict[str, NDArray[np.generic]]:
     """The arrays of vitruvian_aligned.npz from a folder of grooms."""
-    body = vitruvian_axes(np.load(grooms / "morphs/L1/Default.npy"))
+    body = vitruvian_axes(read_array(grooms / "morphs/L1/Default.npy"))
     return {
         "P": similarity.apply(body),
-        "F": np.load(grooms / "faces.npy"),
+        "F": read_array(grooms / "faces.npy"),
         "s": np.array(similarity.scale),
         "R": similarity.rotation,
         "T": similarity.shift,
@@ -204,7 +204,7 @@ def convert(ict: Path, grooms: Path, out: Path, *, refit: bool = False) -> None:
     model = read_ict_facekit(ict)
     similarity = VITRUVIAN_TO_ICT
     if refit:
-        body = vitruvian_axes(np.load(grooms / "morphs/L1/Default.npy"))
+        body = vitruvian_axes(read_array(grooms / "morphs/L1/Default.npy"))
         similarity = fit_heads(body, model["V"][:SKIN_VERTICES].astype(np.float64))
         log.info("fitted: scale %.5f, shift %s cm", similarity.scale, np.round(similarity.shift, 3))
     aligned = align_vitruvian(grooms, similarity)

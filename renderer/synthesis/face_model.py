@@ -6,6 +6,7 @@ Knows no pose, no picture, no avatar.
 from __future__ import annotations
 
 import hashlib
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,9 +85,9 @@ def load_face_model(folder: Path) -> FaceModel:
             f"no head model at {path}: expected the folder written by 'convert'; {CONVERT_HINT}."
         )
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             stored = {key: archive[key] for key in archive.files}
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise SynthesisError(f"{path} cannot be read ({error}); {CONVERT_HINT}.") from error
     missing = {"V", "E", "Enames", "I", "F", "FT", "VT", "M", "mats"} - stored.keys()
     if missing:

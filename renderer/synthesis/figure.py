@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import cKDTree
 
 from renderer.synthesis.controls import EYE_LOOK_SIDE_DEG, EYE_LOOK_UP_DEG
+from renderer.synthesis.errors import SynthesisError
 from renderer.synthesis.eyes import IRIS_RADIUS, Patch, iris_patch, sclera_patch
 from renderer.synthesis.face_model import (
     EYEBALL_FRONTS,
@@ -84,6 +85,11 @@ class Figure:
     ) -> None:
         """hair, brows: strands on the mean head, as grown by `hair.py`."""
         self.model = model
+        if len(recipe.identity) > len(model.identities):
+            raise SynthesisError(
+                f"recipe: identity has {len(recipe.identity)} numbers, "
+                f"the head model {len(model.identities)} shapes."
+            )
         neutral = model.vertices.astype(np.float64)
         for shape, weight in recipe.rest.items():
             neutral += weight * model.expressions[shape]

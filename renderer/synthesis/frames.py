@@ -4,6 +4,7 @@ FRAMES/2001_00000.webp      a full 512 x 512 frame or a 240 x 240 face crop of i
 FRAMES/frames_2001.jsonl    one record per picture: {"image", "kind", "box", "weights", "head_deg",
                             "gaze_deg", "landmarks68"}; positions are pixels of the full picture
 FRAMES/points_2001.npz      368 exact points per picture (labels.py)
+FRAMES/origin_2001.json     what the seed was rendered from: a later run with anything else is refused
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -121,11 +123,26 @@ class RecordWriter:
     def __init__(self, folder: Path, seed: int) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
+        self.seed = seed
         self.path = record_file(folder, seed)
         self.done: set[str] = set()
         if self.path.exists():
             self._drop_torn_line()
             self.done = {record.image for record in read_records(self.path)}
+
+    def claim(self, origin: Mapping[str, str | float | None]) -> None:
+        """Note what the seed is rendered from, or refuse to mix two origins in one folder."""
+        path = self.folder / f"origin_{self.seed}.json"
+        if not path.exists():
+            path.write_text(json.dumps(dict(origin), indent=1) + "\n", encoding="utf-8")
+            return
+        before = json.loads(path.read_text(encoding="utf-8"))
+        for name, value in origin.items():
+            if before.get(name) != value:
+                raise SynthesisError(
+                    f"{self.path.name} in {self.folder} was begun with {name} {before.get(name)}, "
+                    f"not {value}: use the same, another seed or another folder."
+                )
 
     def _drop_torn_line(self) -> None:
         """Cut an unfinished last line off, so that the next record begins on its own."""

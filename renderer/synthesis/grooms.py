@@ -104,14 +104,25 @@ def load_torso(folder: Path) -> tuple[Array, NDArray[np.integer]]:
     for path in (body, faces):
         if not path.is_file():
             raise SynthesisError(f"no torso at {path}: expected the folder written by 'convert'.")
-    return vitruvian_axes(np.load(body)), np.load(faces).astype(int)
+    return vitruvian_axes(read_array(body)), read_array(faces).astype(int)
+
+
+def read_array(path: Path) -> NDArray[np.generic]:
+    """An npy file of CharMorph-Vitruvian; SynthesisError if it is damaged or not an array."""
+    try:
+        with path.open("rb") as file:
+            return np.load(file, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise SynthesisError(
+            f"{path} cannot be read ({error}); copy it from CharMorph-Vitruvian again."
+        ) from error
 
 
 def _read(path: Path, keys: tuple[str, ...]) -> dict[str, NDArray[np.generic]]:
     if not path.is_file():
         raise SynthesisError(f"no groom at {path}: copy it from CharMorph-Vitruvian with 'convert'.")
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             return {key: archive[key] for key in keys}
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise SynthesisError(f"{path} cannot be read: {error}; expected {', '.join(keys)}.") from error

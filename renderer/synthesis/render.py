@@ -54,6 +54,7 @@ def render_frames(workshop: Workshop, job: RenderJob, out: Path) -> int:
     missing = [index for index in range(job.frames) if image_name(job.seed, index) not in writer.done]
     if not missing:
         return 0
+    writer.claim(workshop.origin | {"full_share": job.full_share, "samples": job.samples})
     stage = Stage(workshop)
     started = time.monotonic()
     for count, index in enumerate(missing, 1):

@@ -11,6 +11,7 @@ from renderer.synthesis.face_model import LANDMARK_VERTICES, FaceModel
 from renderer.synthesis.figure import Figure
 from renderer.synthesis.frames import FrameRecord, RecordWriter, image_name
 from renderer.synthesis.labels import choose_points, farthest_points, project_points, write_points
+from renderer.synthesis.rig_labels import rig_labels
 
 LANDMARKS = np.array(LANDMARK_VERTICES)
 
@@ -95,6 +96,15 @@ def test_written_points_agree_with_the_records(figure: Figure, lip_gap: LipGap, 
         exact = project_points(figure, choose_points(figure), record_of(figure, lip_gap, 3, 5))
         np.testing.assert_allclose(stored["xy"][5] / 32, exact, atol=1 / 64 + 1e-9)
     assert [p.name for p in tmp_path.glob(".*")] == [], "no temporary file is left"
+
+
+def test_labels_without_pictures_are_those_of_the_frames(figure: Figure, lip_gap: LipGap) -> None:
+    labels = rig_labels(figure, seed=3, count=4)
+    assert labels["controls"].shape == (4, 57) and labels["xy"].shape == (4, 368, 2)
+    record = record_of(figure, lip_gap, 3, 2)
+    expected = [*record.weights, *record.head_deg, *record.gaze_deg]
+    np.testing.assert_allclose(labels["controls"][2], expected, rtol=1e-6)
+    np.testing.assert_allclose(labels["xy"][2, :68], record.landmarks68, atol=0.05)
 
 
 def test_labels_of_another_head_are_noticed(figure: Figure, lip_gap: LipGap, tmp_path: Path) -> None:

@@ -89,6 +89,13 @@ def test_refitting_lays_the_body_on_the_head(sources: tuple[Path, Path], tmp_pat
     assert not np.allclose(kept, fitted)
 
 
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 torn", b"no archive at all"])
+def test_a_damaged_head_model_says_how_to_make_it_again(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "ict_facekit.npz").write_bytes(content)
+    with pytest.raises(SynthesisError, match=r"cannot be read .* renderer.synthesis convert"):
+        load_face_model(tmp_path)
+
+
 def test_a_model_of_another_topology_is_refused_by_name(sources: tuple[Path, Path], tmp_path: Path) -> None:
     convert(*sources, tmp_path / "out")
     with pytest.raises(SynthesisError, match=r"ict_facekit.npz has 5 vertices, expected ICT-FaceKit's 26719"):
@@ -105,9 +112,10 @@ def test_a_model_of_another_topology_is_refused_by_name(sources: tuple[Path, Pat
         ),
         (lambda ict, grooms: [p.unlink() for p in ict.glob("identity*")], r"no identity000.obj"),
         (lambda ict, grooms: (grooms / "faces.npy").unlink(), r"has no faces.npy"),
+        (lambda ict, grooms: (grooms / "faces.npy").write_bytes(b"x"), r"faces.npy cannot be read"),
         (lambda ict, grooms: [p.unlink() for p in (grooms / "hairstyles").iterdir()], r"has no hairstyles"),
     ],
-    ids=["missing shape", "short shape", "no identities", "no torso", "no hair"],
+    ids=["missing shape", "short shape", "no identities", "no torso", "damaged torso", "no hair"],
 )
 def test_incomplete_sources_get_one_clear_line_and_leave_nothing(
     sources: tuple[Path, Path], tmp_path: Path, spoil, message: str

@@ -7,6 +7,7 @@ import pytest
 
 from renderer.synthesis.assets import Workshop
 from renderer.synthesis.controls import LipGap, frame_controls
+from renderer.synthesis.errors import SynthesisError
 from renderer.synthesis.face_model import SKIN_VERTICES, FaceModel
 from renderer.synthesis.figure import HEAD_SLOTS, Figure
 from renderer.synthesis.garment import Neckline
@@ -87,6 +88,12 @@ def test_the_head_mesh_shows_skin_above_the_shirt_with_texture_coordinates_in_it
     assert model.vertices[skin][:, 1].min() < -11, "the neck is there"
     first_face = np.array(mesh.uv[: 4 * mesh.slots.count(0)])
     assert first_face.min() >= 0 and first_face.max() <= 1
+
+
+def test_more_identity_than_the_head_has_is_refused(recipe: Recipe, model: FaceModel, figure: Figure) -> None:
+    strands = (figure.strand_sets[0].rest, figure.strand_sets[1].rest)
+    with pytest.raises(SynthesisError, match="identity has 9 numbers, the head model 5 shapes"):
+        Figure(dataclasses.replace(recipe, identity=(0.1,) * 9), model, *strands, Neckline())
 
 
 @pytest.mark.parametrize("name", ["hair", "brow"])

@@ -78,6 +78,14 @@ def test_a_frame_rendered_twice_counts_once(tmp_path: Path) -> None:
     assert len(read_records(writer.path)) == 2
 
 
+def test_two_avatars_never_mix_under_one_seed(tmp_path: Path) -> None:
+    RecordWriter(tmp_path, 5).claim({"recipe": "aaa", "samples": None})
+    RecordWriter(tmp_path, 5).claim({"recipe": "aaa", "samples": None})
+    RecordWriter(tmp_path, 6).claim({"recipe": "bbb", "samples": None})
+    with pytest.raises(SynthesisError, match=r"frames_5.jsonl in .* was begun with recipe aaa, not bbb: use"):
+        RecordWriter(tmp_path, 5).claim({"recipe": "bbb", "samples": None})
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [
