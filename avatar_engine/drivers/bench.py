@@ -80,7 +80,7 @@ def murmur(seconds: int) -> Float32:
     formant = 700 + 300 * np.sin(2 * np.pi * 1.9 * t)
     tone = sum(np.exp(-(((k * pitch - formant) / 400) ** 2)) * np.sin(k * phase) for k in range(1, 20))
     syllables = np.clip(np.sin(2 * np.pi * 4 * t), 0, None) * (np.sin(2 * np.pi * 0.4 * t) > -0.5)
-    samples: Float32 = np.asarray(0.2 * tone * syllables, np.float32)
+    samples: Float32 = np.asarray(0.1 * tone * syllables, np.float32)
     return samples
 
 

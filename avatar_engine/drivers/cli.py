@@ -66,6 +66,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
+    # Once is enough: `timeout` and service managers send it twice, and the second must not stop the cleaning
+    # up.
+    signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 

@@ -37,6 +37,8 @@ CPU_FLAGS = {
 }
 LEAST_TEMPORARY_BYTES = 200_000_000
 
+ROOT = Path(__file__).parents[2]
+
 Check = tuple[str, str, str]
 "(ok, note or BAD; what was looked at; what was found and what to do)."
 
@@ -117,8 +119,7 @@ def _codecs() -> Iterator[Check]:
 
 
 def _weights() -> Iterator[Check]:
-    root = Path(__file__).parents[2]
-    folders = [root / "audio2expr/weights/base", root / "text_emotion/weights/base", assembly.SMOOTHER_FOLDER]
+    folders = [ROOT / "audio2expr/weights/base", ROOT / "text_emotion/weights/base", assembly.SMOOTHER_FOLDER]
     try:
         avatars = [facts.folder for facts in assembly.avatars()]
     except AvatarError as error:
@@ -127,7 +128,7 @@ def _weights() -> Iterator[Check]:
     if not avatars:
         yield "BAD", "avatars", "none installed; install avatar-engine again"
     for folder in [*folders, *avatars]:
-        subject = f"weights {folder.relative_to(root).parts[0]} {folder.name}"
+        subject = f"weights {folder.relative_to(ROOT).parts[0]} {folder.name}"
         try:
             manifest = verify(folder)
             megabytes = sum(facts["bytes"] for facts in manifest.content["files"].values()) / 1e6

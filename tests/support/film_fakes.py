@@ -26,7 +26,7 @@ class SketchedFace:
     limits = {
         "head_deg": {"yaw": 20.0, "pitch": 15.0, "roll": 10.0},
         "gaze_deg": {"x": 25.0, "y": 20.0},
-        "weights": {"tongueOut": 0.5},
+        "weights": {"tongueOut": 1.0},
     }
     device = "a pencil"
 

@@ -14,7 +14,7 @@ from avatar_engine.drivers.output import NewFile, NewFolder, reporting
 from avatar_engine.errors import OutputError
 from tests.support.film_fakes import SketchedModels, beeps
 
-SPEECH = (beeps(6.0, 16_000), 16_000)
+SPEECH = (beeps(2.0, 16_000), 16_000)
 
 
 def names(folder: Path) -> list[str]:
@@ -112,9 +112,9 @@ def test_other_errors_pass_through(tmp_path: Path) -> None:
 
 @pytest.fixture
 def small_files() -> Iterator[None]:
-    """No file may grow beyond 20 kB: the same path through the code as a full disk, without one."""
+    """No file may grow beyond 8 kB: the same path through the code as a full disk, without one."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8_000, hard))
     yield
     resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
@@ -122,7 +122,7 @@ def small_files() -> Iterator[None]:
 @pytest.mark.parametrize("name", ["film.mp4", "film.webm", "film.webp"])
 def test_a_film_that_does_not_fit_loses_nothing(tmp_path: Path, small_files: None, name: str) -> None:
     (tmp_path / name).write_bytes(b"the old film")
-    noisy = (np.random.default_rng(0).uniform(-0.5, 0.5, 96_000).astype(np.float32), 16_000)
+    noisy = (np.random.default_rng(0).uniform(-0.5, 0.5, 32_000).astype(np.float32), 16_000)
     with pytest.raises(OutputError, match=f"{name}: cannot be written: File too large"):
         api.render(noisy, output=tmp_path / name, size=512, models=SketchedModels())
     assert names(tmp_path) == [name] and (tmp_path / name).read_bytes() == b"the old film"
