@@ -1,5 +1,4 @@
-"""The whole chain with the shipped weights: speech and text in, a film out. What it looks like is measured
-elsewhere."""
+"""The whole chain with the shipped weights: speech and text in, a film out."""
 
 from __future__ import annotations
 
@@ -122,7 +121,7 @@ def test_lips_are_shut_and_still_in_silence(models: api.Models) -> None:
 
 def test_the_mouth_opens_in_speech(models: api.Models, example: np.ndarray) -> None:
     opening = aperture(api.motion((example, SAMPLE_RATE), models=models).weights.astype(np.float64))
-    assert opening[:5].max() < 0.03 and np.percentile(opening, 90) > 0.05
+    assert np.percentile(opening, 90) > 0.05 and opening.min() < 0.02
 
 
 def test_an_emotion_shows(models: api.Models, example: np.ndarray) -> None:
@@ -170,8 +169,12 @@ def test_weights_that_are_damaged_are_refused(tmp_path: Path, monkeypatch: pytes
 
 def test_motion_needs_no_picture_library(tmp_path: Path) -> None:
     """`motion` starts fast: what draws and what reads texts is not loaded."""
-    code = f""" import sys from avatar_engine.drivers.cli import main code = main(["motion", {str(SPEECH)!r},
-    "-o", {str(tmp_path / "a.json")!r}]) loaded = [name for name in ("torch", "transformers", "tokenizers",
-    "renderer", "text_emotion") if name in sys.modules] assert code == 0 and not loaded, (code, loaded)
-    """
-    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=120)
+    unneeded = ("torch", "transformers", "tokenizers", "renderer", "text_emotion")
+    lines = [
+        "import sys",
+        "from avatar_engine.drivers.cli import main",
+        f"code = main(['motion', {str(SPEECH)!r}, '-o', {str(tmp_path / 'a.json')!r}])",
+        f"loaded = [name for name in {unneeded!r} if name in sys.modules]",
+        "assert code == 0 and not loaded, (code, loaded)",
+    ]
+    subprocess.run([sys.executable, "-c", "\n".join(lines)], cwd=ROOT, check=True, timeout=120)
