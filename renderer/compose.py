@@ -18,6 +18,8 @@ Float32 = NDArray[np.float32]
 UInt8 = NDArray[np.uint8]
 
 BOX = slice(BOX_START, BOX_START + BOX_SIZE)
+HAIR_X, HAIR_Y = slice(72, 440), slice(0, 432)
+"Where the hair texture is shown: HAIR_REGION of the network."
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,9 @@ class Composer:
     def __init__(self, textures: Textures) -> None:
         self._textures = textures
         self._small = blank(SIZE // 2, 3)
-        self._picture, self._layer, self._gate3 = blank(SIZE, 3), blank(SIZE, 3), blank(SIZE, 3)
+        self._picture, self._gate3 = blank(SIZE, 3), blank(SIZE, 3)
+        self._hair = np.empty((HAIR_Y.stop, HAIR_X.stop - HAIR_X.start, 3), np.float32)
+        self._hair_gate3 = np.empty_like(self._hair)
         self._gate = blank(SIZE)
         self._detail, self._face, self._face_gate3 = (
             blank(BOX_SIZE, 3),
@@ -124,21 +128,21 @@ class Composer:
         textures, picture = self._textures, self._picture
         cv2.resize(shuffle(canvas[:48], 4, self._small), (SIZE, SIZE), picture)
         gates = sigmoid(canvas[48:])
-        self._add_gated(textures.plate, gates[:4], picture)
-        matrix = to_pixels(hair_matrix(controls, textures.hair_motion), textures.hair.shape, (0, 0))
+        gate = cv2.resize(shuffle(gates[:4], 2)[:, :, 0], (SIZE, SIZE), self._gate)
+        cv2.accumulateProduct(textures.plate, cv2.merge([gate] * 3, self._gate3), picture)
+        matrix = to_pixels(
+            hair_matrix(controls, textures.hair_motion), textures.hair.shape, (HAIR_X.start, 0)
+        )
+        height, width = self._hair.shape[:2]
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        cv2.warpAffine(textures.hair, matrix, (SIZE, SIZE), self._layer, flags, cv2.BORDER_REPLICATE)
-        self._add_gated(self._layer, gates[4:], picture)
+        cv2.warpAffine(textures.hair, matrix, (width, height), self._hair, flags, cv2.BORDER_REPLICATE)
+        gate = cv2.resize(shuffle(gates[4:], 2)[:, :, 0], (SIZE, SIZE), self._gate)
+        cv2.merge([gate[HAIR_Y, HAIR_X]] * 3, self._hair_gate3)
+        cv2.accumulateProduct(self._hair, self._hair_gate3, picture[HAIR_Y, HAIR_X])
         cv2.accumulateProduct(self._face_detail(box, guides), textures.feather, picture[BOX, BOX])
         np.maximum(picture, -1, out=picture)  # convertScaleAbs folds negative values back
         cv2.convertScaleAbs(picture, self._bytes, 127.5, 127.5)
         return np.asarray(cv2.cvtColor(self._bytes, cv2.COLOR_BGR2RGBA))
-
-    def _add_gated(self, texture: Float32, gate: Float32, picture: Float32) -> None:
-        """picture += texture * gate, gate [4, h, w] still to be shuffled and enlarged."""
-        cv2.resize(shuffle(gate, 2)[:, :, 0], (SIZE, SIZE), self._gate)
-        cv2.merge([self._gate] * 3, self._gate3)
-        cv2.accumulateProduct(texture, self._gate3, picture)
 
     def _face_detail(self, box: Float32, guides: Guides) -> Float32:
         """What the face box adds to the canvas, [352, 352, 3]."""

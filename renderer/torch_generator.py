@@ -30,6 +30,8 @@ SIZE = 512
 BOX_START, BOX_SIZE = 80, 352
 """The face box, on both axes: every landmark of the training poses lies inside it. Divisible by 16: whole
 cells at 32 x 32."""
+HAIR_REGION = (72, 0, 440, 432)
+"x0, y0, x1, y1: where the hair texture is shown; hair reaches no farther, and the CPU saves half the warp."
 CANVAS_LAYERS = ("plate", "hair")
 BOX_LAYERS = ("face", "teeth_upper", "teeth_lower", "iris_left", "iris_right")
 
@@ -127,10 +129,10 @@ class Generator(nn.Module):  # type: ignore[misc]
             for i, o, stride in ((inputs, g[0], 1), (g[0], g[1], 2), (g[1], g[2], 2))
         )
         self.inject = nn.ModuleList(nn.Conv2d(i, o, 1) for i, o in zip(g, (c[4], c[3], c[2]), strict=True))
-        self.canvas_head = nn.Conv2d(c[3], 48 + 4 * len(CANVAS_LAYERS), 3, padding=1)
-        self.box_head = nn.Conv2d(c[4], 48 + 4 * 4, 3, padding=1)
+        self.canvas_head = nn.Conv2d(c[3], 48 + 4 * len(CANVAS_LAYERS), 1)  # 1 x 1, as StyleGAN's toRGB:
+        self.box_head = nn.Conv2d(c[4], 48 + 4 * 4, 1)  # cheap enough to stay fp32 where the rest is int8
         for head in (self.canvas_head, self.box_head):
-            nn.init.normal_(head.weight, std=0.3 / (9 * head.in_channels) ** 0.5)
+            nn.init.normal_(head.weight, std=0.3 / head.in_channels**0.5)
             nn.init.zeros_(head.bias)
         self.textures = nn.ParameterDict(
             {k: nn.Parameter(torch.zeros(1, 3, *v)) for k, v in config.textures.items()}
@@ -208,7 +210,8 @@ class Generator(nn.Module):  # type: ignore[misc]
         picture = picture + 2 * gates[:, :1] * (window.cut(plate, 8) if window else plate)
         grid = window.positions(device) if window else pixel_grid(SIZE, device)
         hair = grid @ self.hair_map(controls).transpose(1, 2)[:, None]
-        picture = picture + 2 * gates[:, 1:] * sample(self.textures["hair"], hair)
+        region = hair_region(grid)
+        picture = picture + 2 * gates[:, 1:] * region * sample(self.textures["hair"], hair)
 
         detail = F.pixel_shuffle(box[:, :48], 4)
         gates = enlarge(torch.sigmoid(F.pixel_shuffle(box[:, 48:], 2)), 2)
@@ -286,6 +289,14 @@ def pixel_grid(size: int, device: torch.device, start: int = 0) -> Tensor:
     v = torch.arange(size, device=device) + (start + 0.5)
     y, x = torch.meshgrid(v, v, indexing="ij")
     return torch.stack([x, y, torch.ones_like(x)], -1)
+
+
+def hair_region(grid: Tensor) -> Tensor:
+    """[n or 1, 1, h, w]: 1 at the pixels (x, y, 1) of a grid that lie in HAIR_REGION."""
+    x0, y0, x1, y1 = HAIR_REGION
+    x, y = grid[..., 0], grid[..., 1]
+    inside = (x > x0) & (x < x1) & (y > y0) & (y < y1)
+    return inside.float().view(-1, 1, *inside.shape[-2:])
 
 
 def box_feather(margin: int = 32) -> Tensor:
