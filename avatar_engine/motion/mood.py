@@ -35,7 +35,7 @@ TEXT_WEIGHT = 0.85
 "Of a full template: people who say something happy smile less than people who pose for it."
 STRETCH_FRAMES = 2 * FRAME_RATE
 "The voice's slowly moving scores are reported in stretches of this length."
-PHRASE_PAUSE_FRAMES = 4
+PHRASE_PAUSE_FRAMES = 7
 
 
 class Span(Protocol):

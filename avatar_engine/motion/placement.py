@@ -19,14 +19,17 @@ from avatar_engine.clock import FRAME_RATE
 from avatar_engine.motion.syllables import count_syllables
 
 RATES = np.geomspace(2.2, 9.5, 33)
-"Syllables a voiced second that are considered."
+"Syllables a second of speaking that are considered."
 USUAL_RATE, RATE_SPREAD = 5.0, 0.3
 """The prior, log-normal. Speech without its pauses has 5.2 (Mandarin) to 7.8 (Japanese) syllables a second,
 English 6.2 (Pellegrino, Coupé & Marsico, Language 87, 2011); careful and synthetic voices are slower."""
-VOICED = 0.5
-"Voicing above which a frame counts as speech for finding pauses."
-PAUSE_FRAMES = 5
-"200 ms: stops and weak syllables are shorter, pauses at commas mostly longer (Goldman-Eisler 1968)."
+VOICED = 0.4
+"Voicing from which a frame is taken for a vowel."
+CONSONANT_FRAMES = 3
+"So long after a vowel somebody is still speaking: consonants are not voiced syllables, but part of them."
+PAUSE_FRAMES = 7
+"""280 ms without a vowel: stops and clusters are mostly shorter, pauses at commas mostly longer
+(Goldman-Eisler 1968)."""
 OVER_FRAMES = 25
 "Silence after the last word from which the text is done with."
 HESITATION = 0.12
@@ -66,20 +69,21 @@ def phrases_of(text: str) -> list[Phrase]:
 
 
 class Rhythm:
-    """Syllables a voiced second by the dips of loudness, causal and running."""
+    """Syllables a second of speaking by the dips of loudness, causal and running."""
 
     def __init__(self) -> None:
         self._dips = 0
-        self._voiced_s = 0.0
+        self._speaking_s = 0.0
         self._rising = True
         self._extreme = -200.0
 
-    def step(self, voiced: float, loudness_db: float) -> None:
-        self._voiced_s += voiced / FRAME_RATE
+    def step(self, speaking: bool, loudness_db: float) -> None:
+        """One frame: whether somebody is speaking, and how loud it is."""
+        self._speaking_s += speaking / FRAME_RATE
         if self._rising:
             self._extreme = max(self._extreme, loudness_db)
             if loudness_db < self._extreme - DIP_DB:
-                self._dips += voiced >= VOICED or self._extreme > loudness_db + 2 * DIP_DB
+                self._dips += speaking
                 self._rising, self._extreme = False, loudness_db
         else:
             self._extreme = min(self._extreme, loudness_db)
@@ -89,7 +93,7 @@ class Rhythm:
     def log_likelihood(self) -> NDArray[np.float64]:
         """Of each of RATES; the prior alone before anything is heard."""
         usual = 4.0  # syllables that the prior is worth
-        rate = (self._dips + usual) / (self._voiced_s + usual / USUAL_RATE)
+        rate = (self._dips + usual) / (self._speaking_s + usual / USUAL_RATE)
         spread = np.sqrt(RHYTHM_SPREAD**2 + RATE_SPREAD**2 / (1.0 + self._dips / usual))
         return np.asarray(-0.5 * (np.log(RATES / rate) / spread) ** 2)
 
@@ -149,13 +153,14 @@ class Placement:
 
         voiced: 0..1; loudness_db: of this frame, any reference.
         """
-        self._rhythm.step(voiced, loudness_db)
-        before = self._positions
-        self._positions = before + voiced / FRAME_RATE * RATES
         if voiced >= VOICED:
             self._silent, self._spoke = 0, True
         else:
             self._silent += 1
+        speaking = self._spoke and self._silent <= CONSONANT_FRAMES
+        self._rhythm.step(speaking, loudness_db)
+        before = self._positions
+        self._positions = before + speaking / FRAME_RATE * RATES
         if len(self._ends):
             self._pass_ends(before)
             if self._spoke and self._silent == PAUSE_FRAMES:

@@ -1,8 +1,11 @@
-"""Trains the causal LSTM smoother and writes its weights folder. Knows the synthesised curves, no speech and
-no text.
+"""Trains the causal LSTM smoother and writes its weights folder. Knows curves, no speech and no text.
 
-    python -m avatar_engine.training.smoother --out avatar_engine/motion/weights/smoother [--sequences 700
-    --steps 2500]
+    python -m avatar_engine.training.recordings --examples data/audio/examples --shards 5 --out recordings.npz
+    python -m avatar_engine.training.smoother --out avatar_engine/motion/weights/smoother \\
+        --recordings recordings.npz
+
+The first line needs the shards that `audio2expr.training.train --work data/audio` leaves; without recordings
+the net learns from curves that it makes itself, fits real speech less well (LOG.md), and needs nothing.
 
 The net corrects its input by a bounded amount, out = in + .3 tanh(LSTM), with targets that are not delayed:
 it learns to denoise in place, not to lag. Beside the weights it is judged on what is seen: the lip aperture
@@ -27,10 +30,16 @@ from torch import Tensor, nn
 
 from avatar_engine.motion.lips import APERTURE, APERTURE_REST
 from avatar_engine.names import ARKIT_INDEX
-from avatar_engine.training.curves import SMOOTHED_NAMES, make_sequence
+from avatar_engine.training.curves import SMOOTHED_NAMES, Sequence, make_sequence, recorded_sequences
 from avatar_engine.weights import write_manifest
 
 LARGEST_CORRECTION = 0.3
+OWN_CURVES = {"name": "curves synthesised by avatar_engine.training.curves", "licence": "Apache-2.0"}
+RECORDED_CURVES = (
+    {"name": "targets of audio2expr.training, and its net hearing them", "licence": "Apache-2.0"},
+    {"name": "LJSpeech, as far as it is among those examples", "licence": "public domain"},
+)
+COMMAND = "python -m avatar_engine.training.smoother --out avatar_engine/motion/weights/smoother"
 HELD_OUT_SEED = 1_000_000
 CLOSED = 0.02
 "An aperture below this looks closed (design/speech.md)."
@@ -40,15 +49,15 @@ CLOSED = 0.02
 class TrainingOptions:
     """What a run depends on, besides the code."""
 
-    sequences: int = 700
+    sequences: int = 240
     frames: int = 250
-    steps: int = 2500
+    steps: int = 1500
     batch: int = 24
     hidden: int = 64
     learning_rate: float = 2e-3
     held_out: int = 60
     seed: int = 0
-    threads: int = 2
+    threads: int = 1
 
 
 class SmootherNet(nn.Module):
@@ -90,10 +99,9 @@ def loss(out: Tensor, clean: Tensor, valid: Tensor) -> Tensor:
     return total
 
 
-def make_data(options: TrainingOptions, first_seed: int, count: int) -> tuple[Tensor, Tensor, Tensor]:
+def stack(sequences: list[Sequence]) -> tuple[Tensor, Tensor, Tensor]:
     """Inputs [count, frames, names + 2], clean targets [count, frames, names + 1], validity [count,
     frames]."""
-    sequences = [make_sequence(first_seed + i, options.frames) for i in range(count)]
     noisy = np.stack([s.noisy for s in sequences])
     valid = np.stack([s.valid for s in sequences]).astype(np.float32)
     clean = np.stack([s.clean for s in sequences])
@@ -101,11 +109,21 @@ def make_data(options: TrainingOptions, first_seed: int, count: int) -> tuple[Te
     return torch.from_numpy(inputs), torch.from_numpy(clean), torch.from_numpy(valid)
 
 
-def train(options: TrainingOptions) -> tuple[SmootherNet, list[float]]:
+def make_data(options: TrainingOptions, recordings: Path | None) -> tuple[list[Sequence], list[Sequence]]:
+    """Sequences to learn from and held-out ones: synthesised, and recorded ones where there are any."""
+    learn = [make_sequence(options.seed * 100_000 + i, options.frames) for i in range(options.sequences)]
+    held_out = [make_sequence(HELD_OUT_SEED + i, options.frames) for i in range(options.held_out)]
+    if recordings is not None:
+        more, more_held_out = recorded_sequences(recordings, options.frames, options.seed)
+        learn, held_out = learn + more, held_out + more_held_out
+    return learn, held_out
+
+
+def train(options: TrainingOptions, sequences: list[Sequence]) -> tuple[SmootherNet, list[float]]:
     """The trained net and its loss every hundred steps; the same options give the same net on one machine."""
     torch.manual_seed(options.seed)
     torch.set_num_threads(options.threads)
-    inputs, clean, valid = make_data(options, options.seed * 100_000, options.sequences)
+    inputs, clean, valid = stack(sequences)
     net = SmootherNet(len(SMOOTHED_NAMES), options.hidden)
     optimizer = torch.optim.AdamW(net.parameters(), lr=options.learning_rate, weight_decay=1e-4)
     warm = max(1, min(100, options.steps // 10))
@@ -135,9 +153,9 @@ def jitter(curve: np.ndarray, clean: np.ndarray) -> float:
     return float(np.sqrt(np.mean(np.diff(curve - clean, n=2, axis=1) ** 2)))
 
 
-def measure(net: SmootherNet, options: TrainingOptions) -> dict[str, float]:
+def measure(net: SmootherNet, sequences: list[Sequence]) -> dict[str, float]:
     """Held-out sequences: jitter, closure depth, lag and gap error, before (raw) and after (smooth)."""
-    inputs, clean, valid = make_data(options, HELD_OUT_SEED, options.held_out)
+    inputs, clean, valid = stack(sequences)
     with torch.no_grad():
         smooth = net(inputs).clamp(-0.1, 1)
     truth = lip_aperture(clean).numpy()
@@ -213,12 +231,19 @@ def export(net: SmootherNet, path: Path) -> None:
     onnx.save(model, path)
 
 
-def write_folder(net: SmootherNet, folder: Path, options: TrainingOptions, metrics: dict[str, float]) -> None:
+def write_folder(
+    net: SmootherNet,
+    folder: Path,
+    options: TrainingOptions,
+    metrics: dict[str, float],
+    recorded: bool = False,
+) -> None:
     """smoother.onnx and its manifest."""
     folder.mkdir(parents=True, exist_ok=True)
     export(net, folder / "smoother.onnx")
     names, changed = len(SMOOTHED_NAMES), TrainingOptions()
-    arguments = "".join(
+    arguments = " --recordings recordings.npz" if recorded else ""
+    arguments += "".join(
         f" --{f.name.replace('_', '-')} {getattr(options, f.name)}"
         for f in fields(options)
         if getattr(options, f.name) != getattr(changed, f.name)
@@ -236,26 +261,28 @@ def write_folder(net: SmootherNet, folder: Path, options: TrainingOptions, metri
         },
         inputs={"x": [1, names + 2], "h": [1, options.hidden], "c": [1, options.hidden]},
         outputs={"y": [1, names + 1], "h_out": [1, options.hidden], "c_out": [1, options.hidden]},
-        data=[{"name": "curves synthesised by avatar_engine.training.curves", "licence": "Apache-2.0"}],
+        data=[OWN_CURVES, *(RECORDED_CURVES if recorded else ())],
         training=asdict(options),
         metrics=metrics,
-        command=f"python -m avatar_engine.training.smoother --out {folder.name}{arguments}",
+        command=f"{COMMAND}{arguments}",
     )
 
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=True, help="the weights folder to write")
+    parser.add_argument("--recordings", type=Path, help="npz of avatar_engine.training.recordings")
     for field in fields(TrainingOptions):
         kind = type(field.default)
         parser.add_argument(f"--{field.name.replace('_', '-')}", type=kind, default=field.default)
     values = vars(parser.parse_args(arguments))
-    folder = values.pop("out")
+    folder, recordings = values.pop("out"), values.pop("recordings")
     options = TrainingOptions(**values)
     started = time.perf_counter()
-    net, _ = train(options)
-    metrics = measure(net, options)
-    write_folder(net, folder, options, metrics)
+    learn, held_out = make_data(options, recordings)
+    net, _ = train(options, learn)
+    metrics = measure(net, held_out)
+    write_folder(net, folder, options, metrics, recordings is not None)
     print(f"{time.perf_counter() - started:.0f} s, {(folder / 'smoother.onnx').stat().st_size} bytes")
     print(json.dumps(metrics))
 
