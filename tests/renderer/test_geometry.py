@@ -15,7 +15,9 @@ from renderer.geometry import (
     delaunay,
     fit_affine,
     layer_box,
+    radial,
     signed_areas,
+    square_distances,
 )  # fmt: skip
 from renderer.rig import Rig
 
