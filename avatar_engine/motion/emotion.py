@@ -28,11 +28,11 @@ Float64 = NDArray[np.float64]
 # paired names stand for Left and Right
 TEMPLATES: dict[str, dict[str, float]] = {
     "neutral": {},
-    "joy": {"mouthSmile": 0.7, "cheekSquint": 0.45, "eyeSquint": 0.25, "mouthUpperUp": 0.12,
+    "joy": {"mouthSmile": 0.75, "cheekSquint": 0.5, "eyeSquint": 0.28, "mouthUpperUp": 0.12,
             "mouthDimple": 0.2, "browOuterUp": 0.06},
-    "sadness": {"browInnerUp": 0.7, "browDown": 0.15, "mouthFrown": 0.5, "mouthShrugLower": 0.3,
+    "sadness": {"browInnerUp": 0.85, "browDown": 0.18, "mouthFrown": 0.55, "mouthShrugLower": 0.3,
                 "eyeSquint": 0.15, "mouthPress": 0.1},
-    "anger": {"browDown": 0.8, "eyeSquint": 0.35, "eyeWide": 0.2, "noseSneer": 0.35, "mouthPress": 0.35,
+    "anger": {"browDown": 0.9, "eyeSquint": 0.35, "eyeWide": 0.2, "noseSneer": 0.38, "mouthPress": 0.35,
               "mouthFrown": 0.2, "jawForward": 0.1},
     "fear": {"browInnerUp": 0.8, "browOuterUp": 0.35, "browDown": 0.1, "eyeWide": 0.6, "mouthStretch": 0.45,
              "jawOpen": 0.1},
@@ -57,7 +57,7 @@ ONSET_SECONDS = {"joy": 0.5, "sadness": 0.8, "anger": 0.45, "fear": 0.3, "disgus
 OFFSET_SECONDS = {"joy": 0.9, "sadness": 1.4, "anger": 0.9, "fear": 0.8, "disgust": 0.8, "surprise": 0.5}
 APEX_SECONDS = {"joy": 2.0, "sadness": 4.0, "anger": 3.0, "fear": 2.0, "disgust": 1.6, "surprise": 0.9}
 "How fast an expression that stays wanted falls back from its apex to its sustained level (time constant)."
-SUSTAINED = {"joy": 0.75, "sadness": 0.85, "anger": 0.8, "fear": 0.75, "disgust": 0.7, "surprise": 0.55}
+SUSTAINED = {"joy": 0.85, "sadness": 0.92, "anger": 0.88, "fear": 0.85, "disgust": 0.8, "surprise": 0.65}
 "Part of the apex that stays as long as the emotion is wanted."
 
 

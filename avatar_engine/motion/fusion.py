@@ -66,7 +66,7 @@ class Region:
 
 REGIONS = {
     "jaw": Region(("jaw", "tongue"), 1.0, 0.0, 0.6, 0.0),
-    "lips": Region(("mouth",), 1.0, 0.5, 0.85, 0.0),
+    "lips": Region(("mouth",), 1.0, 0.62, 0.9, 0.0),
     "cheeks": Region(("cheek", "nose"), 1.0, 0.85, 1.0, 0.012),
     "brows": Region(("brow",), 0.3, 1.0, 1.0, 0.035),
     "lids": Region(("eyeSquint", "eyeWide"), 0.3, 0.9, 1.0, 0.02),

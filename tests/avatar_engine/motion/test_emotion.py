@@ -28,7 +28,7 @@ def course(expression: Expression, wanted: np.ndarray, seconds: float, name: str
 def test_every_emotion_has_a_face_within_the_weights() -> None:
     assert set(TEMPLATES) == set(EMOTION_NAMES)
     assert FACES.min() >= 0
-    assert FACES.max() <= 0.8
+    assert FACES.max() <= 0.9
     assert not FACES[EMOTION_INDEX["neutral"]].any()
     assert FACES[EMOTION_INDEX["joy"], ARKIT_INDEX["mouthSmileRight"]] > 0.5
     assert FACES[EMOTION_INDEX["sadness"], ARKIT_INDEX["browInnerUp"]] > 0.5
@@ -42,7 +42,7 @@ def test_an_expression_comes_in_its_time_falls_from_its_apex_and_leaves_more_slo
     ten_to_ninety = np.argmax(rise >= 0.9 * apex) - np.argmax(rise >= 0.1 * apex)
     assert ten_to_ninety / FRAME_RATE == pytest.approx(ONSET_SECONDS[name], rel=0.45, abs=0.06)
     assert 0.8 < apex <= 1.0
-    assert 0.4 * apex < rise[-1] < 0.95 * apex
+    assert 0.4 * apex < rise[-1] < 0.98 * apex
     assert rise[0] < 0.2
     fall = course(expression, only(name, 0.0), 4.0, name)
     assert (np.diff(fall) <= 0).all()
