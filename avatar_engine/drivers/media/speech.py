@@ -98,7 +98,9 @@ class SpeechArray:
 
     def blocks(self) -> Iterator[Float32]:
         """See Speech."""
-        return _checked(self, iter([self._samples]))
+        size = max(1, int(BLOCK_S * self.sample_rate))
+        pieces = (self._samples[start : start + size] for start in range(0, len(self._samples), size))
+        return _checked(self, pieces)
 
 
 class _Checked:
