@@ -6,6 +6,7 @@ Knows words only through the splitter and reader that it is given, faces not at 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -35,6 +36,9 @@ TEXT_WEIGHT = 0.85
 "Of a full template: people who say something happy smile less than people who pose for it."
 STRETCH_FRAMES = 2 * FRAME_RATE
 "The voice's slowly moving scores are reported in stretches of this length."
+_WORD = re.compile(r"\s*(?:[\u3040-\u30ff\u3400-\u9fff]|[^\s\u3040-\u30ff\u3400-\u9fff]+)")
+"A word with the blanks before it; a character where words are written without blanks."
+
 PHRASE_PAUSE_FRAMES = 7
 
 
@@ -173,6 +177,7 @@ class _Utterance:
         self._placement = Placement()
         self._current: int | None = None
         self._began = 0
+        self._is_over = False
         self._scores: _Scores | None = None
         self._ended: list[PlacedText] = []
         self._warnings: list[str] = []
@@ -190,6 +195,7 @@ class _Utterance:
     def step(self, index: int, voiced: float, loudness_db: float) -> _Scores | None:
         """The scores of the span being spoken at frame `index`, None without one."""
         span = self._placement.step(voiced, loudness_db)
+        self._is_over = span is None and bool(self._spans)
         if span != self._current:
             self._ended += self.end(index)
             self._current, self._began, self._scores = span, index, None
@@ -221,18 +227,17 @@ class _Utterance:
         """The spans before the current one and the words of it that the count has passed."""
         if not self._spans:
             return ""
-        current = len(self._spans) if self._current is None else self._current
-        done = " ".join(span.text for span in self._spans[:current])
-        if current == len(self._spans):
-            return done if self._placement.position > 0 else ""
-        at = self._placement.span_end(current - 1) if current else 0.0
-        words = []
-        for word in self._spans[current].text.split():
-            at += count_syllables(word)
-            if at > self._placement.position + 0.5:
-                break
-            words.append(word)
-        return " ".join(part for part in (done, " ".join(words)) if part)
+        current = len(self._spans) if self._is_over else self._placement.span
+        heard = [span.text for span in self._spans[:current]]
+        if current < len(self._spans):
+            at, words = self._placement.span_end(current - 1) if current else 0.0, ""
+            for word in _WORD.findall(self._spans[current].text):
+                at += count_syllables(word)
+                if at > self._placement.position + 0.5:
+                    break
+                words += word
+            heard.append(words.strip())
+        return " ".join(part for part in heard if part)
 
     def _read(self, span: Span) -> _Scores:
         if span.tag is not None:
