@@ -91,6 +91,7 @@ class Session:
         self._vocal_columns = np.array([EMOTION_INDEX[name] for name in parts.vocal_emotions], dtype=np.intp)
         self._queue: deque[_Sound | _Event] = deque()
         self._events: deque[_Event] = deque()
+        self._rows: deque[tuple[SpeechFramesLike, int]] = deque()
         self._lost: deque[tuple[int, int]] = deque()
         self._pushed = 0
         self._heard = 0
@@ -98,7 +99,7 @@ class Session:
         self._epoch = 0
         self._text = ""
         self._finished = False
-        self._flushed = False
+        self._is_over = False
 
     @property
     def position(self) -> int:
@@ -196,22 +197,19 @@ class Session:
 
     def iterate(self) -> Iterator[ExpressionFrame]:
         """As `advance`, one frame at a time; whoever stops early goes on with the next call."""
-        while self._queue:
-            item = self._queue.popleft()
-            if isinstance(item, _Sound):
-                self._note_lost(item)
-                self._heard += len(item.samples)
-                yield from self._frames(self._stream.push(item.samples))
-            elif item.kind == "interrupt":
-                yield from self._end_stream(item.frame)
-                self._events.append(item)
-                self._open_stream_at(max(item.frame, self._next_frame))
+        while True:
+            while self._rows:
+                yield self._frame(*self._rows.popleft())
+            if self._queue:
+                self._take(self._queue.popleft())
+            elif not self._finished:
+                return
+            elif not self._is_over:
+                self._is_over = True
+                self._end_stream(frame_count(self._heard))
             else:
-                self._events.append(item)
-        if self._finished and not self._flushed:
-            self._flushed = True
-            yield from self._end_stream(frame_count(self._heard))
-            self._mood.end(self._heard)
+                self._mood.end(self._heard)
+                return
 
     def take_emotions(self) -> list[EmotionScores]:
         """The emotions in force over the frames given since the last call, as stretches in order; each is
@@ -255,9 +253,21 @@ class Session:
             self._lost.popleft()
         return bool(self._lost) and self._lost[0][0] < start + SAMPLES_PER_FRAME
 
-    def _end_stream(self, frame: int) -> Iterator[ExpressionFrame]:
+    def _take(self, item: _Sound | _Event) -> None:
+        """Work off one thing that was pushed; the frames that it makes known wait as rows."""
+        if isinstance(item, _Sound):
+            self._note_lost(item)
+            self._heard += len(item.samples)
+            self._add_rows(self._stream.push(item.samples))
+            return
+        if item.kind == "interrupt":
+            self._end_stream(item.frame)
+            self._open_stream_at(max(item.frame, self._next_frame + len(self._rows)))
+        self._events.append(item)
+
+    def _end_stream(self, frame: int) -> None:
         """What the stream still owes for the frames before `frame`."""
-        yield from self._frames(self._stream.flush(), before=frame)
+        self._add_rows(self._stream.flush(), limit=max(0, frame - self._next_frame - len(self._rows)))
 
     def _open_stream_at(self, frame: int) -> None:
         """A fresh stream from `frame` on; what of it was already pushed becomes silence."""
@@ -266,11 +276,9 @@ class Session:
         self._queue.appendleft(_Sound(np.zeros(silence, dtype=np.float32), True))
         self._heard -= silence
 
-    def _frames(self, speech: SpeechFramesLike, before: int | None = None) -> Iterator[ExpressionFrame]:
-        for row in range(len(speech.voiced)):
-            if before is not None and self._next_frame >= before:
-                return
-            yield self._frame(speech, row)
+    def _add_rows(self, speech: SpeechFramesLike, limit: int | None = None) -> None:
+        count = len(speech.voiced)
+        self._rows.extend((speech, row) for row in range(count if limit is None else min(count, limit)))
 
     def _frame(self, speech: SpeechFramesLike, row: int) -> ExpressionFrame:
         index = self._next_frame

@@ -115,6 +115,19 @@ def test_it_does_not_matter_when_advance_is_called() -> None:
     assert_same_motion(scenario(eager=True), scenario(eager=False))
 
 
+def test_who_stops_in_the_middle_goes_on_there(whole: list[ExpressionFrame]) -> None:
+    session = new_session()
+    session.push_text(TEXT)
+    push(session, SPEECH)
+    session.finish()
+    frames = [next(session.iterate()) for _ in range(7)]
+    for frame in session.iterate():
+        frames.append(frame)
+        if len(frames) == 20:
+            break
+    assert_same_motion(frames + session.advance(), whole)
+
+
 def test_a_frame_is_known_as_soon_as_the_lookahead_is_there_and_not_before() -> None:
     session = new_session()
     push(session, syllables(1)[: SAMPLES_PER_FRAME + LOOKAHEAD - 1])
