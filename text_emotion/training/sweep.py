@@ -12,7 +12,7 @@ from __future__ import annotations
 import multiprocessing
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -26,8 +26,6 @@ from text_emotion.training.fit import Options, predict
 from text_emotion.training.network import Classifier, load_pretrained
 from text_emotion.training.scoring import sigmoid
 from text_emotion.training.train import Workplace, run
-
-LATIN = ("eng", "deu", "esp", "ptbr", "ron", "swe")
 
 _place: Workplace
 
@@ -48,8 +46,8 @@ def _work(name: str, o: Options, scratch: Path, teacher_path: Path | None) -> di
     return {"name": name, **figures}
 
 
-def candidates(base: Options) -> dict[str, Options]:
-    """The configurations the first stage compares, each with one thing changed."""
+def candidates(base: Options, languages: tuple[str, ...]) -> dict[str, Options]:
+    """The configurations the first stage compares, each with one thing changed; languages: of BRIGHTER."""
     return {
         "base": base,
         "slow": replace(base, lr=8e-5, epochs=base.epochs + 1),
@@ -61,8 +59,7 @@ def candidates(base: Options) -> dict[str, Options]:
         "smooth": replace(base, smoothing=0.1),
         "focal": replace(base, focal=1.5),
         "rare": replace(base, rare_weight=0.3),
-        "english": replace(base, brighter=("eng",)),
-        "latin": replace(base, brighter=LATIN),
+        "brighter": replace(base, brighter=languages),
         "large_batch": replace(base, batch=128, lr=base.lr * 1.5),
         "dropout": replace(base, dropout=0.2, epochs=base.epochs + 1),
         "no_phrases": replace(base, phrases=0),
@@ -126,12 +123,32 @@ def combine(
     return result
 
 
-def _mean(values: list[float]) -> float:
-    return sum(values) / len(values)
+def _mean_scores(results: list[dict[str, object]]) -> list[tuple[str, float]]:
+    """(configuration, mean score of its seeds), the best first; what was only to compare with is left out."""
+    scores: dict[str, list[float]] = {}
+    for result in results:
+        scores.setdefault(str(result["name"]).rpartition("-")[0], []).append(result["score"])
+    means = [(name, sum(values) / len(values)) for name, values in scores.items() if name != "no_phrases"]
+    return sorted(means, key=lambda mean: -mean[1])
+
+
+def _seeds(options: dict[str, Options], seeds: Iterable[int]) -> Iterator[tuple[str, Options]]:
+    """Every configuration with the first seed, then with the next: a deadline costs repeats, not variety."""
+    for seed in seeds:
+        for name, o in options.items():
+            yield f"{name}-{seed}", replace(o, seed=seed)
 
 
 def sweep(
-    model_folder: Path, data: Path, device: str, base: Options, *, jobs: int, budget_s: float, limit: int = 0
+    model_folder: Path,
+    data: Path,
+    device: str,
+    base: Options,
+    *,
+    languages: tuple[str, ...],
+    jobs: int,
+    budget_s: float,
+    limit: int = 0,
 ) -> tuple[Classifier, dict[str, object]]:
     """The best classifier by `score` on the held-out slice, and a record of everything tried."""
     began = time.monotonic()
@@ -142,47 +159,22 @@ def sweep(
         ProcessPoolExecutor(jobs, context, _prepare, (model_folder, data, device, limit)) as pool,
     ):
         stage = _Stage(pool, Path(folder), began)
-        first = candidates(base)
-        stage.run(
-            (
-                (f"{name}-{seed}", replace(o, seed=seed))
-                for seed in (base.seed, base.seed + 1)
-                for name, o in first.items()
-            ),
-            0.45 * budget_s,
-        )
-        means: dict[str, list[float]] = {}
-        for result in stage.results:
-            means.setdefault(str(result["name"]).rsplit("-", 1)[0], []).append(float(result["score"]))  # type: ignore[arg-type]
-        ranking = sorted(((n, _mean(v)) for n, v in means.items() if n != "no_phrases"), key=lambda w: -w[1])
+        first = candidates(base, languages)
+        stage.run(_seeds(first, (base.seed, base.seed + 1)), 0.45 * budget_s)
+        ranking = _mean_scores(stage.results)
         if not ranking:
-            raise RuntimeError(f"no run ended within {0.45 * budget_s:.0f} s: raise --budget-s")
+            raise RuntimeError(f"no run was begun within {0.45 * budget_s:.0f} s: raise --budget-s")
         # Two ways on: the best single change, and all that helped together; both repeated with fresh seeds.
         best = first[ranking[0][0]]
         combined = combine(ranking, first, base) if "base" in dict(ranking) else best
         second = combined if combined != best else first[ranking[min(1, len(ranking) - 1)][0]]
         both = {"best": best, "second": second}
-        repeats = stage.run(
-            (
-                (f"{name}-{seed}", replace(o, seed=seed))
-                for seed in range(base.seed + 10, base.seed + 14)
-                for name, o in both.items()
-            ),
-            0.7 * budget_s,
-        )
-        groups = {name: [str(r["name"]) for r in repeats if str(r["name"]).startswith(name)] for name in both}
-        chosen = max(
-            (name for name in groups if groups[name]),
-            key=lambda name: _mean([float(r["score"]) for r in repeats if r["name"] in groups[name]]),  # type: ignore[arg-type]
-            default="best",
-        )
+        repeats = stage.run(_seeds(both, range(base.seed + 10, base.seed + 14)), 0.7 * budget_s)
+        chosen = _mean_scores(repeats)[0][0] if repeats else "best"
+        group = [str(r["name"]) for r in repeats if str(r["name"]).startswith(chosen)]
         teachers = [str(r["name"]) for r in repeats] or [f"{ranking[0][0]}-{base.seed}"]
-        students = _teach(stage, place, replace(both[chosen], teach=0.7), teachers, 0.95 * budget_s)
-        soups = {
-            "soup-repeats": groups[chosen],
-            "soup-students": [str(r["name"]) for r in students],
-            "soup-all": groups[chosen] + [str(r["name"]) for r in students],
-        }
+        students = [str(r["name"]) for r in _teach(stage, place, both[chosen], teachers, 0.95 * budget_s)]
+        soups = {"soup-repeats": group, "soup-students": students, "soup-all": group + students}
         return _pick(stage, place, both[chosen], soups, {"ranking": ranking, "chosen_group": chosen})
 
 
@@ -226,10 +218,10 @@ def _pick(
         parts = [stage.state(member) for member in members]
         mixtures[name] = {key: torch.stack([part[key] for part in parts]).mean(0) for key in parts[0]}
         figures = place.judge(_assemble(place, o, mixtures[name]), o)
-        results.append({"name": name, "members": members, **figures})
+        results.append({"name": name, "members": members, "options": asdict(o), **figures})
         print(f"{name}: {_shown(figures)}", flush=True)
     eligible = [r for r in results if not str(r["name"]).startswith("no_phrases")]
-    best = max(eligible, key=lambda r: float(r["score"]))  # type: ignore[arg-type]
+    best = max(eligible, key=lambda r: r["score"])
     name = str(best["name"])
     state = mixtures[name] if name in mixtures else stage.state(name)
     return _assemble(place, o, state), {"chosen": best, **record, "results": results}

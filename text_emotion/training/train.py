@@ -157,6 +157,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--budget-s", type=float, default=240, help="sweep: no new run is begun after this many seconds"
     )
+    parser.add_argument(
+        "--languages-to-try",
+        nargs="+",
+        default=["eng"],
+        help="sweep: of BRIGHTER, one configuration adds them",
+    )
     for field in fields(Options):
         flag = "--" + field.name.replace("_", "-")
         if field.name == "brighter":
@@ -183,8 +189,16 @@ def main(arguments: list[str] | None = None) -> int:
     if a.sweep:
         from text_emotion.training.sweep import sweep
 
+        languages = tuple(a.languages_to_try)
         model, record = sweep(
-            model_folder, a.data, a.device, options, jobs=a.jobs, budget_s=a.budget_s, limit=a.limit
+            model_folder,
+            a.data,
+            a.device,
+            options,
+            languages=languages,
+            jobs=a.jobs,
+            budget_s=a.budget_s,
+            limit=a.limit,
         )
     else:
         model, figures = run(Workplace(model_folder, a.data, a.device, a.limit), options)
