@@ -1,4 +1,4 @@
-"""A tiny BERT with its own vocabulary, data to train it on, and a weights folder made of it: no corpus, no download."""
+"""A tiny BERT with its own vocabulary, data to train it on, and a weights folder made of it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ WORDS = {
     "sadness": "sad sorry lost lonely",
     "surprise": "wow sudden strange really",
 }
-FILLERS = "the a is it i you so and on we".split(" ")
+FILLERS = ["the", "a", "is", "it", "i", "you", "so", "and", "on", "we"]
 
 
 def tiny_vocabulary() -> list[str]:
@@ -100,7 +100,7 @@ def made_sentence(label: str, rng: random.Random) -> str:
 
 @pytest.fixture(scope="session")
 def data_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Made sentences in the layout and formats of the real data: one telling word each, some with two labels."""
+    """Made sentences in the layout and formats of the real data: a telling word each, some with two labels."""
     folder = tmp_path_factory.mktemp("data")
     (folder / "goemotions_ekman").mkdir()
     (folder / "goemotions_ekman" / "labels.txt").write_text("\n".join(NAMES), encoding="utf-8")
@@ -110,15 +110,16 @@ def data_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for i in range(count):
             labels = rng.sample(NAMES, 2 if rng.random() < 0.1 else 1)
             text = " [NAME] ".join(made_sentence(label, rng) for label in labels)
-            lines.append(f"{text}\t{','.join(str(NAMES.index(label)) for label in labels)}\t{split}{i}\n")
+            numbers = ",".join(str(NAMES.index(label)) for label in labels)
+            lines.append(f"{text}\t{numbers}\t{split}{i}\n")
         (folder / "goemotions_ekman" / f"{split}.tsv").write_text("".join(lines), encoding="utf-8")
     (folder / "brighter" / "train").mkdir(parents=True)
-    rows = [
-        "id,text,anger,fear,joy,sadness,surprise",
-        'e1,"happy, so happy",0,0,1,0,0',
-        "e2,the table is open,0,0,0,0,0",
-    ]
-    (folder / "brighter" / "train" / "eng.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    (folder / "brighter" / "train" / "eng.csv").write_text(
+        "id,text,anger,fear,joy,sadness,surprise\n"
+        'e1,"happy, so happy",0,0,1,0,0\n'
+        "e2,the table is open,0,0,0,0,0\n",
+        encoding="utf-8",
+    )
     return folder
 
 
