@@ -179,7 +179,8 @@ def _load(load: Callable[[Path], ModelT], folder: Path) -> ModelT:
     try:
         return load(folder)
     except (ValueError, KeyError, OSError) as error:
-        raise WeightsError(f"{folder}: {error}; restore it with 'git checkout -- {folder}'") from error
+        where = "" if str(folder) in str(error) else f"{folder}: "
+        raise WeightsError(f"{where}{error}; restore it with 'git checkout -- {folder}'") from error
 
 
 def _check_known(names: Iterable[str], known: Sequence[str], folder: Path) -> None:

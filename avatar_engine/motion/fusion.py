@@ -138,6 +138,7 @@ class Face:
             _LEFT, 1.0 + 0.05 * generator(seed, "asymmetry").standard_normal(len(_LEFT)), 1.0
         )
         self._speaking = Spring(1, 0.12)
+        self._arousal = Spring(1, 0.8)
         self._flash = Spring(1, 0.1)
         self._flash_frames = 0
         self._silent = CONSONANT_FRAMES + 1
@@ -161,12 +162,13 @@ class Face:
         levels = self._options.emotion_strength * self._expression.step(feeling.strengths)
         levels = levels * np.clip(1.0 + 0.1 * self._depth.step()[0], 0.7, 1.2)
         stress = self._stress.step(heard)
+        arousal = float(self._arousal.step(np.array([heard.arousal if heard.valid else 0.5]))[0])
         downcast = min(1.0, float(levels[_SAD]) + 0.3 * float(levels[_AFRAID]))
         look = self._gaze.step(speaking=speaking, downcast=downcast)
         head = self._head.step(
             stress=stress,
             speaking=speaking,
-            arousal=heard.arousal,
+            arousal=arousal,
             posture_rad=levels @ HEADS_RAD,
             gaze_degrees=look,
         )

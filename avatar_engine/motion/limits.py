@@ -69,10 +69,10 @@ def aperture_window(wanted: float) -> tuple[float, float]:
     """The lowest and highest aperture of the whole face where the speech alone has the aperture `wanted`.
 
     Closed speech stays closed and lips never cross; open speech keeps at least about three quarters of its
-    opening, and an emotion may add up to .04 to it.
+    opening, and an emotion may add up to .025 to it.
     """
     above = max(0.0, wanted - CLOSED)
-    return CROSSING + 0.75 * above, CLOSED + above + min(0.04, above)
+    return CROSSING + 0.75 * above, CLOSED + above + min(0.025, above)
 
 
 def fit_aperture(weights: Float64, speech: Float64, low: float, high: float) -> Float64:

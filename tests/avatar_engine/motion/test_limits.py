@@ -134,7 +134,7 @@ def test_an_emotion_never_shuts_an_open_vowel() -> None:
     wanted = float(aperture(vowel))
     for face in FACES:
         shown = Limits().apply(weigh(vowel, face, 1.0), vowel, wanted)
-        assert 0.6 * wanted <= aperture(shown) <= wanted + 0.041
+        assert 0.6 * wanted <= aperture(shown) <= wanted + 0.026
 
 
 def test_jaw_alone_opens_and_mouth_close_closes() -> None:
