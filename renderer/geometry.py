@@ -260,7 +260,7 @@ def openings(landmarks: Float32) -> UInt8:
         if x1 <= x0 or y1 <= y0:  # turned out of the picture
             continue
         large = np.zeros(((y1 - y0) * 4, (x1 - x0) * 4), np.uint8)
-        cv2.fillPoly(large, to_fixed(outline - np.float32([x0, y0]), 0, 0.25), 255, cv2.LINE_8, 8)
+        cv2.fillPoly(large, to_fixed(outline - np.array([x0, y0], np.float32), 0, 0.25), 255, cv2.LINE_8, 8)
         small = cv2.resize(cv2.dilate(large, WIDEN), (x1 - x0, y1 - y0), interpolation=cv2.INTER_AREA)
         region = canvas[layer, y0:y1, x0:x1]
         np.maximum(region, small, out=region)
