@@ -93,6 +93,7 @@ class Mood:
         self._override_until: int | None = None
         self._stretches = _Stretches()
         self._captions: list[PlacedText] = []
+        self._warnings: list[str] = []
         self._silent = PHRASE_PAUSE_FRAMES + 1
 
     def set_text(self, spans: Sequence[Span]) -> None:
@@ -102,6 +103,7 @@ class Mood:
     def begin_speech(self, frame: int) -> None:
         """A new utterance from `frame` on; what of the old text was not heard is dropped."""
         self._captions += self._utterance.end(frame)
+        self._warnings += self._utterance.take_warnings()
         self._utterance = _Utterance(self._text, warned=self._utterance.warned)
 
     def override(self, choice: EmotionChoice | None, until_frame: int | None) -> None:
@@ -134,7 +136,8 @@ class Mood:
         return taken
 
     def take_warnings(self) -> list[str]:
-        return self._utterance.take_warnings()
+        taken, self._warnings = self._warnings + self._utterance.take_warnings(), []
+        return taken
 
     def heard_text(self) -> str:
         return self._utterance.heard_text()
