@@ -21,7 +21,9 @@ TYPICAL: tuple[float, ...] = (7.1, 0.06, -26.0, 30.0, 25.0, 0.5, 0.12)
 """Where the habit of an unknown speaker begins: log2 of pitch in Hz, its variance, energy in dB, its
 variance, tilt in dB, share of voiced sound, change of voicing."""
 N_STATISTICS = len(TYPICAL)
-N_PROSODY = 2 * N_STATISTICS + 2
+VARIED = (1, 3, 6)
+"Statistics that mean the same for every voice: how much pitch, energy and voicing vary."
+N_PROSODY = N_STATISTICS + len(VARIED) + 1
 HABIT_FRAMES = 60.0
 "Frames of speech that TYPICAL is worth."
 
@@ -43,9 +45,8 @@ class Prosody:
     def push(self, block: Block, speech: float, voiced: float) -> Float32:
         """Take one frame in and describe the manner of speaking.
 
-        speech, voiced: 0..1, the net's opinion of this frame. Returns float32 [N_PROSODY], each of about
-        unit size: the present against
-        the habit, the present against TYPICAL, the level, and how much has been heard.
+        speech, voiced: 0..1, the net's opinion of this frame. Returns float32 [N_PROSODY], each of about unit
+        size: the present against the habit, how much it varies, and how much has been heard.
         """
         if speech > 0.5:
             self.frames += 1
@@ -57,16 +58,10 @@ class Prosody:
             heard = min(self.frames + HABIT_FRAMES, LONG_FRAMES)
             self.long = np.asarray(self.long + (present - self.long) / np.float32(heard), np.float32)
             self.last_voiced = voiced
-        typical, unit = np.array(TYPICAL, np.float32), np.array(_UNITS, np.float32)
+        unit = np.array(_UNITS, np.float32)
+        varied = (self.short - np.array(TYPICAL, np.float32))[list(VARIED)] / unit[list(VARIED)]
         evidence = self.frames / (self.frames + 50)
-        out = np.concatenate(
-            [
-                (self.short - self.long) / unit,
-                (self.short - typical) / unit,
-                [block.level_db / 20 + 1, evidence],
-            ]
-        )
-        return np.asarray(np.clip(out, -4, 4), np.float32)
+        return np.asarray(np.clip([*((self.short - self.long) / unit), *varied, evidence], -4, 4), np.float32)
 
     def _frame(self, block: Block, voiced: float) -> Float32:
         rows = block.pitch_hz[block.pitch_hz > 0]

@@ -24,6 +24,10 @@ LOOKAHEAD_BLOCKS = 2
 LOOKAHEAD_SAMPLES = LOOKAHEAD_BLOCKS * BLOCK
 
 
+VOWEL_FROM, VOWEL_RANGE = 0.3, 0.3
+"Probability of a vowel from which the least opening begins to count, and the way to counting in full."
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class SpeechFrames:
     """What is known about k picture frames (25 a second)."""
@@ -63,6 +67,11 @@ class MouthConfig:
     "Hysteresis of speech activity: begins at the first, ends below the second."
     hold_frames: int
     "Frames below speech_off until it ends."
+    gap_row: tuple[float, ...]
+    "How far a unit of each channel parts the lips (over the eye distance); the first channel is jawOpen."
+    gap_at_rest: float
+    least_vowel_gap: float
+    "A vowel's open mouth is at least this far open: a doubtful one must not look like a closure."
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> MouthConfig:
@@ -105,17 +114,30 @@ class Lips:
         self.config = config
         self.gate = Gate(config)
         self._closed_shape = np.array(config.closed_shape, np.float32)
+        self._gap_row = np.array(config.gap_row, np.float32)
 
-    def push(self, mouth: Float32, closed: float, speech: float) -> Float32:
-        """The open mouth, drawn towards closed lips as far as the net is sure of them, and to rest in
-        silence.
+    def push(self, mouth: Float32, closed: float, speech: float, vowel: float) -> Float32:
+        """The open mouth, drawn towards closed lips as far as the net is sure, and to rest in silence.
 
-        mouth: float32 [channels]; closed, speech: probabilities. Returns float32 [channels], 0..1.
+        mouth: float32 [channels]; closed, speech, vowel: probabilities. Returns float32 [channels], 0..1.
         """
+        mouth = self._opened(mouth, vowel)
         share = (closed - self.config.closed_from) / (self.config.closed_full - self.config.closed_from)
         share = min(1.0, max(0.0, share))
         drawn = mouth + np.float32(share) * (self._closed_shape - mouth)
         return np.asarray(np.clip(drawn, 0, 1) * np.float32(self.gate.push(speech)), np.float32)
+
+    def _opened(self, mouth: Float32, vowel: float) -> Float32:
+        """The mouth with its jaw dropped to what a vowel needs, as far as it is one."""
+        sure = min(1.0, max(0.0, (vowel - VOWEL_FROM) / VOWEL_RANGE))
+        lacking = sure * self.config.least_vowel_gap - (
+            float(mouth @ self._gap_row) + self.config.gap_at_rest
+        )
+        if lacking <= 0 or not sure:
+            return mouth
+        opened = mouth.copy()
+        opened[0] += np.float32(lacking / self.config.gap_row[0])
+        return opened
 
 
 class Audio2ExprStream:
@@ -204,7 +226,7 @@ class Audio2ExprStream:
         """One frame: weights, vowel probability, loudness, pitch, emotions and arousal."""
         mouth, opinions = self._read_mouth(self._rows[None])
         closed, speech, vowel = (float(p) for p in opinions[0])
-        weights = self._lips.push(mouth[0], closed, speech)
+        weights = self._lips.push(mouth[0], closed, speech, vowel)
         amount = self._lips.gate.amount
         manner = self._read_manner(self._prosody.push(block, speech * amount, vowel)[None])[0]
         pitched = block.pitch_hz[block.pitch_hz > 0]

@@ -13,7 +13,7 @@ import soxr
 from scipy import signal
 
 from audio2expr.training.corpus import Session
-from audio2expr.training.phones import Phone
+from audio2expr.training.phones import SILENCE, Phone
 from audio2expr.training.voices import STYLES
 
 SAMPLE_RATE = 16_000
@@ -35,7 +35,9 @@ class Strength:
 def augment(
     session: Session, random: np.random.Generator, others: list[Session], strength: Strength | None = None
 ) -> Session:
-    """A damaged copy. `others`: sessions that may talk in the background."""
+    """A damaged copy. `others`: sessions that may talk in the background. What is quiet stays as it is."""
+    if session.key == QUIET_KEY:
+        return session
     strength = strength or Strength()
     session = _with_manner(session, random)
     if random.random() < strength.speed:
@@ -59,6 +61,24 @@ def augment(
     if random.random() < strength.companding:
         sound = mu_law(sound)
     return replace(session, samples=np.clip(np.rint(sound * 32768) / 32768, -1, 1).astype(np.float32))
+
+
+QUIET_KEY = "quiet"
+"Sessions in which nobody speaks."
+
+
+def quiet_session(random: np.random.Generator, duration_s: float = 8.0) -> Session:
+    """Room tone, noise, hum or music and the odd knock: the mouth is to stay shut throughout."""
+    n = int(duration_s * SAMPLE_RATE)
+    sound = np.zeros(n, np.float32)
+    if random.random() < 0.9:
+        sound = noise(n, random, []) * np.float32(10 ** (random.uniform(-80, -24) / 20))
+    for start in random.integers(0, n - 4000, size=int(random.integers(0, 4))):
+        knock = random.normal(size=4000) * np.exp(-np.arange(4000) / random.uniform(20, 400))
+        sound[start : start + 4000] += (knock * 10 ** (random.uniform(-45, -12) / 20)).astype(np.float32)
+    if random.random() < 0.5:
+        sound = colour(sound, random)
+    return Session(QUIET_KEY, np.clip(sound, -1, 1), [Phone(0.0, duration_s, SILENCE)], [])
 
 
 def _with_manner(session: Session, random: np.random.Generator) -> Session:
@@ -130,7 +150,11 @@ def _speech_level(sound: np.ndarray) -> float:
 
 def noise(n: int, random: np.random.Generator, others: list[Session]) -> np.ndarray:
     """Noise of unit RMS: coloured, humming, music-like, or people talking; swelling slowly."""
-    kind = random.choice(["coloured", "hum", "music", "babble"], p=[0.5, 0.12, 0.16, 0.22])
+    kinds, shares = (
+        ["coloured", "hum", "music", "babble"],
+        np.array([0.5, 0.12, 0.16, 0.22 if others else 0.0]),
+    )
+    kind = random.choice(kinds, p=shares / shares.sum())
     if kind == "coloured":
         sound = _filter(
             random.normal(size=n), np.maximum(np.linspace(0, 1, 257), 0.01) ** -random.uniform(0, 1.3)

@@ -150,6 +150,8 @@ def _follow(tracks: list[Track]) -> tuple[float, float, float]:
         return _correlation(np.concatenate([a for a, _ in parts]), np.concatenate([b for _, b in parts]))
 
     curve = np.array([together(lagged[lag]) for lag in range(-LAGS, LAGS + 1)])
+    if not np.isfinite(curve).any():
+        return (float("nan"),) * 3
     best = int(np.nanargmax(curve))
     shift = 0.0
     if 0 < best < 2 * LAGS:

@@ -28,7 +28,7 @@ OPSET = 17
 IR_VERSION = 8
 "What ONNX Runtime 1.14 and later read."
 SMALLEST_HALF = 1000
-"Layers of at least so many numbers are kept as float16: half the file; ONNX Runtime still computes in float32."
+"Layers of so many numbers or more are kept as float16: half the file; ONNX Runtime computes in float32."
 
 
 @dataclass
@@ -43,9 +43,9 @@ class _Graph:
         self.nodes.append(helper.make_node(operator, list(inputs), [name], **attributes))
         return name
 
-    def constant(self, value: np.ndarray) -> str:
+    def constant(self, value: np.ndarray, exact: bool = False) -> str:
         name = f"c{len(self.constants)}"
-        is_layer = value.size >= SMALLEST_HALF
+        is_layer = value.size >= SMALLEST_HALF and value.ndim > 1 and not exact
         value = np.ascontiguousarray(value, np.float16 if is_layer else None)
         self.constants.append(numpy_helper.from_array(value, name))
         return self.add("Cast", name, to=TensorProto.FLOAT) if is_layer else name
@@ -90,13 +90,19 @@ class _Graph:
         path.write_bytes(model.SerializeToString())
 
 
-def export_mouth(net: MouthNet, path: Path) -> None:
+def export_mouth(net: MouthNet, path: Path, views: list[np.ndarray] | None = None) -> None:
     """Write the net of one window: rows [1, window_rows, N_FEATURES] -> weights [1, CHANNELS], opinions [1,
-    3] as probabilities."""
+    3] as probabilities.
+
+    `views`: matrices float32 [N_FEATURES, N_FEATURES] that rows are multiplied by; the net looks through each
+    and gives the mean.
+    """
     net = _as_kept(net)
     rows = net.config.window_rows
+    views = views or [np.eye(N_FEATURES, dtype=np.float32)]
     graph = _Graph()
-    x = graph.add("Transpose", "rows", perm=[0, 2, 1])
+    x = graph.add("MatMul", "rows", graph.constant(np.stack(views), exact=True))
+    x = graph.add("Transpose", x, perm=[0, 2, 1])
     x = graph.silu(graph.conv(x, net.rows))
     x = graph.silu(graph.conv(x, net.pair))
     for layer in net.layers:
@@ -107,12 +113,14 @@ def export_mouth(net: MouthNet, path: Path) -> None:
     shifted = graph.add("Sub", graph.conv(x, net.mouth), graph.constant(np.array(2, np.float32)))
     mouth = graph.add("Squeeze", graph.add("Softplus", shifted), axis)
     opinions = graph.add("Squeeze", graph.add("Sigmoid", graph.conv(x, net.opinions)), axis)
+    mouth, opinions = (graph.add("ReduceMean", part, axes=[0], keepdims=1) for part in (mouth, opinions))
     made = {"weights": (mouth, [1, net.mouth.out_channels]), "opinions": (opinions, [1, 3])}
     graph.save(path, ("rows", [1, rows, N_FEATURES]), made)
     example = torch.randn(1, rows, N_FEATURES, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
-        weights, logits, _ = net(example)
-    _compare(path, "rows", example, [weights[:, 0], torch.sigmoid(logits[:, 0])])
+        weights, logits, _ = net(example @ torch.from_numpy(np.stack(views)))
+        wanted = [weights[:, 0].mean(0, keepdim=True), torch.sigmoid(logits[:, 0]).mean(0, keepdim=True)]
+    _compare(path, "rows", example, wanted)
 
 
 def export_manner(net: MannerNet, path: Path) -> None:
@@ -129,7 +137,7 @@ def export_manner(net: MannerNet, path: Path) -> None:
 
 
 def _as_kept(net: Net) -> Net:
-    """A copy for use whose large layers are rounded as in the file, so that the two can be compared closely."""
+    """A copy for use whose large layers are rounded as in the file, so that both can be compared."""
     net = copy.deepcopy(net).eval()
     with torch.no_grad():
         for parameter in net.parameters():

@@ -58,7 +58,7 @@ def statistics(
 
 
 def train(
-    shards: list[Path], mouth_path: Path, config: dict[str, Any], seed: int, most_sessions: int = 160
+    shards: list[Path], mouth_path: Path, config: dict[str, Any], seed: int, most_sessions: int = 110
 ) -> tuple[MannerNet, dict[str, float]]:
     """The net, and its unweighted recall over EMOTIONS and correlation of arousal, in and outside the
     training voices."""
@@ -92,15 +92,15 @@ def _targets(labels: torch.Tensor) -> torch.Tensor:
     return torch.cat([F.one_hot(labels, len(EMOTIONS)).float(), arousal[labels][:, None]], dim=1)
 
 
-def _fit(x: torch.Tensor, y: torch.Tensor, seed: int, steps: int = 1500) -> MannerNet:
+def _fit(x: torch.Tensor, y: torch.Tensor, seed: int, steps: int = 800) -> MannerNet:
     torch.manual_seed(seed)
     net = MannerNet(len(EMOTIONS))
-    optimizer = torch.optim.AdamW(net.parameters(), 3e-3, weight_decay=0.02)
+    optimizer = torch.optim.AdamW(net.parameters(), 3e-3, weight_decay=0.1)
     counts = torch.bincount(y, minlength=len(EMOTIONS)).clamp(min=1)
     share = (1 / counts.float())[y]
     for _ in range(steps):
         picked = torch.multinomial(share, 512, replacement=True)
-        noisy = x[picked] + 0.1 * torch.randn(512, N_PROSODY)
+        noisy = x[picked] + 0.3 * torch.randn(512, N_PROSODY)
         loss = F.binary_cross_entropy_with_logits(net(noisy), _targets(y[picked]))
         optimizer.zero_grad()
         loss.backward()

@@ -59,21 +59,28 @@ class MouthNet(nn.Module):
     def forward(self, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """rows [batch, rows, N_FEATURES] -> weights [batch, frames, CHANNELS], logits [batch, frames, 3],
         phones [batch, frames, P]."""
+        return self.read_out(self.hear(rows))
+
+    def hear(self, rows: Tensor) -> Tensor:
+        """rows [batch, rows, N_FEATURES] -> what was heard in each frame [batch, frames, wide]."""
         x = F.silu(self.rows(rows.transpose(1, 2)))
         x = F.silu(self.pair(x))
         for layer in self.layers:
             d = layer.dilation[0]
             x = x[..., d:-d] + F.silu(layer(self.drop(x)))
-        x = self.drop(F.silu(self.frame(x)))
-        heads = (self.mouth(x), self.opinions(x), self.phones(x))
-        mouth, opinions, phones = (h.transpose(1, 2) for h in heads)
+        return self.drop(F.silu(self.frame(x))).transpose(1, 2)
+
+    def read_out(self, heard: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """[batch, frames, wide] -> what forward() gives."""
+        x = heard.transpose(1, 2)
+        mouth, opinions, phones = (h(x).transpose(1, 2) for h in (self.mouth, self.opinions, self.phones))
         return F.softplus(mouth - 2), opinions, phones
 
 
 class MannerNet(nn.Module):
     """Prosody statistics -> emotions and arousal, each 0..1."""
 
-    def __init__(self, n_emotions: int, width: int = 24) -> None:
+    def __init__(self, n_emotions: int, width: int = 12) -> None:
         super().__init__()
         self.layers = nn.Sequential(nn.Linear(N_PROSODY, width), nn.SiLU(), nn.Linear(width, n_emotions + 1))
 

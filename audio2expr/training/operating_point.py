@@ -20,8 +20,8 @@ from audio2expr.training.dataset import run_front_end
 from audio2expr.training.evaluate import MouthReport, Track, measure
 from audio2expr.training.targets import RealClip, load_grid
 
-FROM = (0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4)
-WIDTH = (0.1, 0.2, 0.3, 0.4)
+FROM = (0.04, 0.08, 0.13, 0.2, 0.25, 0.3, 0.4)
+WIDTH = (0.1, 0.2, 0.3)
 
 
 def net_opinions(
@@ -45,7 +45,9 @@ def lips_gap(opinions: tuple[np.ndarray, np.ndarray], config: MouthConfig) -> np
     """Aperture of each frame under a configuration; float32 [frames]."""
     lips = Lips(config)
     return shapes.aperture(
-        np.stack([lips.push(m, float(o[0]), float(o[1])) for m, o in zip(*opinions, strict=True)])
+        np.stack(
+            [lips.push(m, float(o[0]), float(o[1]), float(o[2])) for m, o in zip(*opinions, strict=True)]
+        )
     )
 
 
@@ -68,10 +70,9 @@ def choose(clips: list[RealClip], folder: Path, config: dict[str, Any]) -> dict[
 
 
 def _value(report: MouthReport) -> float:
-    """Correlation, less what closures lack of 96 % and what false closures have above .12 a second."""
-    missed = max(0.0, 0.96 - report.closure_recall_strict)
-    false = max(0.0, report.false_closures_per_s - 0.12)
-    return report.r - 2.0 * missed - 0.2 * false
+    """Correlation, less what closures lack of 95 % and what false closures have above .12 a second."""
+    missed = 2 * max(0.0, 0.95 - report.closure_recall) + max(0.0, 0.95 - report.closure_recall_strict)
+    return report.r - missed - 0.4 * max(0.0, report.false_closures_per_s - 0.12)
 
 
 def report(folder: Path, grid: Path | None, shards: list[Path]) -> dict[str, Any]:

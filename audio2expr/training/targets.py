@@ -169,7 +169,7 @@ def make_targets(phones: list[Phone], n_frames: int, lips: LipModel, phone_shape
     )
     silent = np.array([p.name == SILENCE for p in phones])
     weights *= _near_speech(starts[~silent], ends[~silent], middles)[:, None]
-    speech = 1 - overlap[:, silent].sum(axis=1)
+    speech = np.clip(1 - overlap[:, silent].sum(axis=1), 0, 1)
     voiced = overlap[:, [p.name in VOWELS for p in phones]].sum(axis=1)
     phone = index[np.clip(np.searchsorted(ends, middles, side="right"), 0, len(phones) - 1)]
     after_end = middles > ends[-1]

@@ -2,7 +2,7 @@
 
     python -m audio2expr.training.train --out audio2expr/weights/base --work data/audio --texts
     BRIGHTER/train \\
-        --grid GRID --face-model ict_facekit.npz --hours 3
+        --grid GRID --face-model ict_facekit.npz --hours 3 --read-speech LJSPEECH
 
 Needs espeak-ng, flite and festival (Debian packages; see voices.py). `--grid` fits the lip model again and
 picks the operating point
@@ -13,24 +13,28 @@ and are used again.
 from __future__ import annotations
 
 import argparse
+import copy
 import json
 import sys
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from audio2expr.features import ROWS
+from audio2expr.features import N_FEATURES, N_MELS, N_MFCC, ROWS, cosine_basis, mel_filters
 from audio2expr.stream import LOOKAHEAD_BLOCKS
 from audio2expr.training import corpus, dataset, manner, operating_point
+from audio2expr.training.augment import quiet_session
 from audio2expr.training.dataset import Example
 from audio2expr.training.export import export_manner, export_mouth
+from audio2expr.training.levels import LEAST_VOWEL_GAP, fit_readout
 from audio2expr.training.net import LossWeights, MouthNet, NetConfig, mouth_loss
 from audio2expr.training.phones import PHONE_INDEX
-from audio2expr.training.shapes import ARKIT_NAMES, CHANNELS, PAIRED, gap_of_face_model
+from audio2expr.training.read_speech import load_read_speech
+from audio2expr.training.shapes import ARKIT_NAMES, CHANNELS, GAP, GAP_AT_REST, PAIRED, gap_of_face_model
 from audio2expr.training.targets import LIPS_FILE, LipModel, fit, load_grid
 from avatar_engine.weights import write_manifest
 
@@ -47,14 +51,30 @@ class Schedule:
     seed: int = 7
 
 
+STARTS_SHARE = 0.3
+"Of the stretches begin where a session does: the front end knows nothing of the voice yet."
+
+
+SETTLE_RATE = 0.5
+"Learning rate of the second stage over that of the first."
+QUIET_IMPORTANCE, READ_IMPORTANCE, READ_VARIANTS = 2.5, 3.0, 4
+"How often extra material is drawn, against made speech; how many damaged copies of each reading there are."
+
+
+ESPEAK_IMPORTANCE = 0.6
+WARPED_SHARE = 0.7
+"Of the stretches have their formants moved."
+
+
 class Crops:
     """Random stretches of examples, as padded batches; a stretch may begin before its session, in the zeros
     a stream begins with."""
 
-    def __init__(self, examples: list[Example], config: NetConfig, random: np.random.Generator) -> None:
-        self.examples, self.random = examples, random
+    def __init__(self, material: Material, config: NetConfig, random: np.random.Generator) -> None:
+        self.examples, self.random = material.examples, random
+        self.warps = formant_warps(material.scale)
         self.past_rows = config.window_rows - (1 + LOOKAHEAD_BLOCKS) * ROWS
-        frames = np.array([len(e.closed) for e in examples], float)
+        frames = np.array([len(e.closed) for e in self.examples], float) * material.importance
         self.share = frames / frames.sum()
 
     def batch(self, size: int, frames: int) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
@@ -67,7 +87,8 @@ class Crops:
 
     def _crop(self, example: Example, frames: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         n = len(example.closed)
-        start = int(self.random.integers(0, max(n - frames, 0) + 1))
+        last = max(n - frames, 0)
+        start = 0 if self.random.random() < STARTS_SHARE else int(self.random.integers(0, last + 1))
         stop = min(start + frames, n)
         target = {}
         for key in ("weights", "closed", "speech", "voiced", "phone"):
@@ -83,29 +104,56 @@ class Crops:
         return self._damage(rows)
 
     def _damage(self, rows: np.ndarray) -> np.ndarray:
-        """Cheap variety: another colour and level of the channel, small noise, and a blanked stretch now
-        and then."""
-        n = rows.shape[1] // 2 - 2
-        rows[:, :n] += self.random.normal(size=n).astype(np.float32) * 0.12
-        rows += self.random.normal(size=rows.shape).astype(np.float32) * 0.05
+        """Cheap variety: another size of head, colour of the channel and noise, and blanks now and then."""
+        n = N_MFCC + 1  # slopes lie this far behind what they are slopes of
+        if self.random.random() < WARPED_SHARE:
+            warp = self.warps[int(self.random.integers(len(self.warps)))]
+            rows[:, :N_MFCC] = rows[:, :N_MFCC] @ warp
+            rows[:, n : n + N_MFCC] = rows[:, n : n + N_MFCC] @ warp
+        rows[:, :N_MFCC] += self.random.normal(size=N_MFCC).astype(np.float32) * 0.15
+        rows += self.random.normal(size=rows.shape).astype(np.float32) * 0.06
+        if self.random.random() < 0.2:
+            rows[:, -3:] = 0  # without absolute level and pitch
         if self.random.random() < 0.3:
             at = int(self.random.integers(0, len(rows) - 8))
             rows[at : at + int(self.random.integers(2, 8))] = 0
         return rows
 
 
+def formant_warps(scale: list[float], count: int = 21, most: float = 0.12) -> list[np.ndarray]:
+    """Matrices that move formants by -most .. +most in normalised cepstra (row @ matrix)."""
+    basis, filters = cosine_basis().astype(float), mel_filters()
+    centres = (filters * np.arange(filters.shape[1])).sum(axis=1) / filters.sum(axis=1)
+    made = []
+    for factor in np.linspace(1 - most, 1 + most, count):
+        place = np.interp(centres * factor, centres, np.arange(N_MELS))
+        low = np.minimum(place.astype(int), N_MELS - 2)
+        spread = np.zeros((N_MELS, N_MELS))
+        spread[np.arange(N_MELS), low] = 1 - (place - low)
+        spread[np.arange(N_MELS), low + 1] += place - low
+        matrix = basis @ spread @ basis.T  # cepstrum -> warped cepstrum, as columns
+        made.append((np.array(scale)[:, None] * matrix.T / np.array(scale)[None]).astype(np.float32))
+    return made
+
+
+@dataclass(frozen=True)
+class Material:
+    """What is learned from, and what is only looked at."""
+
+    examples: list[Example]
+    importance: np.ndarray
+    "float [len(examples)]: how often a second of each is drawn, relative to the others."
+    held_out: list[Example]
+    scale: list[float]
+    "What the front end divides cepstra by."
+
+
 def train_mouth(
-    examples: list[Example],
-    held_out: list[Example],
-    net_config: NetConfig,
-    schedule: Schedule,
-    closed_shape: np.ndarray,
-    log: Path,
+    material: Material, start: MouthNet, schedule: Schedule, closed_shape: np.ndarray, log: Path
 ) -> MouthNet:
-    """Train with AdamW and a one-cycle rate; returns the moving average of the weights, which is what is
-    shipped."""
+    """Train on from `start` with AdamW and a one-cycle rate; returns the moving average of the weights."""
     torch.manual_seed(schedule.seed)
-    net = MouthNet(net_config)
+    net = copy.deepcopy(start).train()
     average = torch.optim.swa_utils.AveragedModel(net, avg_fn=_moving_average)
     optimizer = torch.optim.AdamW(
         net.parameters(), schedule.learning_rate, weight_decay=schedule.weight_decay
@@ -113,15 +161,13 @@ def train_mouth(
     rate = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, schedule.learning_rate, schedule.steps, pct_start=0.1
     )
-    crops = Crops(examples, net_config, np.random.default_rng(schedule.seed))
+    crops = Crops(material, net.config, np.random.default_rng(schedule.seed))
     shape = torch.from_numpy(closed_shape)
     sums: dict[str, float] = {}
     began, every = time.monotonic(), max(1, min(200, schedule.steps // 4))
     for step in range(1, schedule.steps + 1):
         rows, target = crops.batch(schedule.batch, schedule.crop_frames)
-        with torch.autocast(
-            "cpu", torch.bfloat16
-        ):  # half the time on processors that have it, the same result
+        with torch.autocast("cpu", torch.bfloat16):  # half the time where the processor has it
             outputs = net(rows)
         mouth, opinions, phones = (o.float() for o in outputs)
         loss, parts = mouth_loss((mouth, opinions, phones), target, shape, LossWeights())
@@ -139,7 +185,7 @@ def train_mouth(
                 "seconds": round(time.monotonic() - began),
                 **{k: round(v, 4) for k, v in sums.items()},
             }
-            line |= _held_out_accuracy(average.module, held_out)
+            line |= _held_out_accuracy(average.module, material.held_out)
             with log.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(line) + "\n")
             print(line, flush=True)
@@ -182,6 +228,71 @@ def _held_out_accuracy(net: MouthNet, examples: list[Example]) -> dict[str, floa
     }
 
 
+def train_both_stages(
+    material: Material,
+    extra: Material,
+    net_config: NetConfig,
+    closed_shape: np.ndarray,
+    args: argparse.Namespace,
+) -> MouthNet:
+    """First the made speech alone, then at a lower rate with `extra`: silences and readers."""
+    log = args.work / "stats.jsonl"
+    first = Schedule(steps=args.steps, batch=args.batch, seed=args.seed)
+    net = train_mouth(material, MouthNet(net_config), first, closed_shape, log)
+    both = Material(
+        material.examples + extra.examples,
+        np.concatenate([material.importance, extra.importance]),
+        material.held_out,
+        material.scale,
+    )
+    second = replace(
+        first, steps=args.settle_steps, learning_rate=first.learning_rate * SETTLE_RATE, seed=args.seed + 1
+    )
+    return train_mouth(both, net, second, closed_shape, log) if args.settle_steps else net
+
+
+def anchors(examples: list[Example], count: int = 24) -> list[Example]:
+    """Some made examples, evenly spread: they hold the shapes in place while the read-out is fitted."""
+    return [examples[i] for i in np.unique(np.linspace(0, len(examples) - 1, count).astype(int))]
+
+
+def two_heads(scale: list[float]) -> list[np.ndarray]:
+    """The rows as from a head 5 % smaller and larger: the mean of both opinions is worth a hundredth of r."""
+    made = []
+    for warp in formant_warps(scale, 3, 0.05)[::2]:
+        view = np.eye(N_FEATURES, dtype=np.float32)
+        for at in (0, N_MFCC + 1):
+            view[at : at + N_MFCC, at : at + N_MFCC] = warp
+        made.append(view)
+    return made
+
+
+def naturalness(shard: Path) -> list[float]:
+    """How much each session of a shard counts: statistics of real speakers more than rules."""
+    with np.load(shard) as content:
+        return [ESPEAK_IMPORTANCE if str(key).startswith("espeak") else 1.0 for key in content["keys"]]
+
+
+def extra_material(args: argparse.Namespace, front_end: dict[str, list[float]], lips: LipModel) -> Material:
+    """Quiet sessions, and read speech if a folder of it is given, as examples of the second stage."""
+    random = np.random.default_rng(args.seed)
+    quiet = args.work / "corpus" / "quiet.npz"
+    if not quiet.is_file():
+        corpus.save([quiet_session(random) for _ in range(args.quiet_sessions)], quiet)
+    files = dataset.make([quiet], args.work / "examples", front_end, lips, 1, args.seed)
+    examples = [e for f in files for e in dataset.load(f)]
+    importance = [QUIET_IMPORTANCE] * len(examples)
+    if args.read_speech:
+        read = args.work / "corpus" / "read.npz"
+        if not read.is_file():
+            corpus.save(load_read_speech(args.read_speech), read)
+        files = dataset.make([read], args.work / "examples", front_end, lips, READ_VARIANTS, args.seed)
+        spoken = [e for f in files for e in dataset.load(f)]
+        examples += spoken
+        importance += [READ_IMPORTANCE] * len(spoken)
+    return Material(examples, np.array(importance), [], front_end["scale"])
+
+
 def base_config(
     front_end: dict[str, list[float]], net_config: NetConfig, closed_shape: np.ndarray
 ) -> dict[str, Any]:
@@ -193,9 +304,12 @@ def base_config(
         "closed_full": 0.6,
         "closed_shape": [round(float(v), 5) for v in closed_shape],
         "channel_of": channel_of,
-        "speech_on": 0.5,
-        "speech_off": 0.25,
+        "speech_on": 0.75,
+        "speech_off": 0.35,
         "hold_frames": 3,
+        "gap_row": [GAP[name] for name in CHANNELS],
+        "gap_at_rest": GAP_AT_REST,
+        "least_vowel_gap": LEAST_VOWEL_GAP,
     }
     return {"names": list(ARKIT_NAMES), "emotion_names": list(manner.EMOTIONS), "mouth": mouth, **front_end}
 
@@ -204,6 +318,7 @@ DATA = [
     {"name": "synthetic speech (espeak-ng, flite, Festival)", "licence": "made by the project itself"},
     {"name": "BRIGHTER (SemEval-2025 task 11), the sentences spoken", "licence": "CC BY 4.0"},
     {"name": "GRID, speaker 1, even clips: times and levels of lips, thresholds", "licence": "CC BY 4.0"},
+    {"name": "LJSpeech LJ001-0001..0032, in the second stage", "licence": "public domain"},
     {"name": "ICT-FaceKit: lip gap of each shape", "licence": "MIT"},
 ]  # fmt: skip
 
@@ -223,9 +338,9 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--variants", type=int, default=1, help="damaged copies of each session")
     parser.add_argument("--steps", type=int, default=Schedule.steps)
     parser.add_argument("--batch", type=int, default=Schedule.batch)
-    parser.add_argument(
-        "--width", type=int, nargs=3, default=[64, 128, 160], metavar=("NARROW", "MIDDLE", "WIDE")
-    )
+    parser.add_argument("--settle-steps", type=int, default=2400, help="steps of the second stage")
+    parser.add_argument("--quiet-sessions", type=int, default=60, help="of 8 s, in which nobody speaks")
+    parser.add_argument("--read-speech", type=Path, help="folder of read speech in LJSpeech's layout")
     parser.add_argument("--tiny", action="store_true", help="a net of a few thousand parameters, for tests")
     parser.add_argument("--seed", type=int, default=Schedule.seed)
     parser.add_argument("--threads", type=int, default=1)
@@ -246,22 +361,16 @@ def main(argv: list[str] | None = None) -> None:
     files = dataset.make(shards, args.work / "examples", front_end, lips, args.variants, args.seed)
     held_out = [e for f in files if f.stem.startswith("held_out") for e in dataset.load(f)]
     examples = [e for f in files if not f.stem.startswith("held_out") for e in dataset.load(f)]
-    net_config = (
-        NetConfig.tiny()
-        if args.tiny
-        else replace(NetConfig(), **dict(zip(("narrow", "middle", "wide"), args.width, strict=True)))
-    )
+    importance = np.array([v for s in shards if s.stem != "held_out" for v in naturalness(s) * args.variants])
+    net_config = NetConfig.tiny() if args.tiny else NetConfig()
     closed_shape = lips.shapes()[PHONE_INDEX["b"]]
-    schedule = Schedule(steps=args.steps, batch=args.batch, seed=args.seed)
-    net = train_mouth(examples, held_out, net_config, schedule, closed_shape, args.work / "stats.jsonl")
-    export_mouth(net, args.out / "mouth.onnx")
+    material = Material(examples, importance, held_out, front_end["scale"])
+    net = train_both_stages(material, extra_material(args, front_end, lips), net_config, closed_shape, args)
+    if args.grid:
+        net = fit_readout(net, load_grid(args.grid, 0), anchors(examples), front_end, closed_shape)
+    export_mouth(net, args.out / "mouth.onnx", two_heads(front_end["scale"]))
     config = base_config(front_end, net_config, closed_shape)
-    finish(
-        args,
-        config,
-        shards,
-        {"parameters": sum(p.numel() for p in net.parameters()), "schedule": asdict(schedule)},
-    )
+    finish(args, config, shards, {"parameters": sum(p.numel() for p in net.parameters())})
 
 
 def finish(
@@ -299,8 +408,6 @@ def finish(
 
 def check_gaps(face_model: Path) -> None:
     """ValueError where shapes.py's lip gaps are not those of the face model."""
-    from audio2expr.training.shapes import GAP, GAP_AT_REST
-
     rest, gaps = gap_of_face_model(face_model)
     worst = max(abs(rest - GAP_AT_REST), *(abs(gaps[name] - GAP[name]) for name in CHANNELS))
     if worst > 1e-3:

@@ -151,7 +151,7 @@ def test_what_a_stream_holds_does_not_grow(tiny_model: Audio2Expr) -> None:
     assert (len(stream._pending), stream._rows.shape, len(stream._blocks)) == held
 
 
-CONFIG = MouthConfig(10, 0.25, 0.6, (0.0, 0.4), (0, 1, 1), 0.5, 0.25, 3)
+CONFIG = MouthConfig(10, 0.25, 0.6, (0.0, 0.4), (0, 1, 1), 0.5, 0.25, 3, (0.3, -0.4), 0.01, 0.03)
 
 
 def test_the_gate_holds_through_short_gaps_and_then_shuts_completely() -> None:
@@ -168,8 +168,17 @@ def test_lips_are_wholly_closed_where_the_net_is_sure() -> None:
     lips = Lips(CONFIG)
     mouth = np.array([0.8, 0.0], np.float32)
     for _ in range(3):
-        lips.push(mouth, 0.0, 1.0)
-    np.testing.assert_allclose(lips.push(mouth, 0.2, 1.0), [0.8, 0.0])
-    np.testing.assert_allclose(lips.push(mouth, 0.7, 1.0), [0.0, 0.4])
-    half = lips.push(mouth, 0.425, 1.0)
+        lips.push(mouth, 0.0, 1.0, 0.0)
+    np.testing.assert_allclose(lips.push(mouth, 0.2, 1.0, 0.0), [0.8, 0.0])
+    np.testing.assert_allclose(lips.push(mouth, 0.7, 1.0, 0.0), [0.0, 0.4])
+    half = lips.push(mouth, 0.425, 1.0, 0.0)
     np.testing.assert_allclose(half, [0.4, 0.2], atol=1e-6)
+
+
+def test_a_vowel_is_never_mistaken_for_a_closure() -> None:
+    lips = Lips(CONFIG)
+    mouth = np.array([0.1, 0.15], np.float32)  # pressed: a gap of -.02
+    for _ in range(3):
+        opened = lips.push(mouth, 0.0, 1.0, 0.9)
+    assert opened @ np.array(CONFIG.gap_row) + CONFIG.gap_at_rest == pytest.approx(CONFIG.least_vowel_gap)
+    np.testing.assert_allclose(lips.push(mouth, 0.0, 1.0, 0.1), mouth)

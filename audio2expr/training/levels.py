@@ -1,0 +1,119 @@
+"""Fits the read-out of a trained net, its last layer, to real lips. Knows the net's inside, not its training.
+
+Only the layer that turns what was heard into weights moves; the layers that hear stay as made speech taught
+them. Made examples hold the shapes in place while the filmed clips move how far the lips go apart.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+
+import numpy as np
+import soundfile
+import torch
+from torch import Tensor
+
+from audio2expr.features import ROWS, FrontEnd
+from audio2expr.stream import LOOKAHEAD_BLOCKS
+from audio2expr.training.dataset import Example, run_front_end
+from audio2expr.training.evaluate import speech_span
+from audio2expr.training.net import GAP_UNIT, LossWeights, MouthNet, mouth_loss
+from audio2expr.training.shapes import GAP_AT_REST, GAP_ROW
+from audio2expr.training.targets import CLOSED_GAP, OPENNESS, LipModel, RealClip, make_targets
+
+TOUCHING = 0.012
+"Measured aperture below which real lips touch."
+LEAST_VOWEL_GAP = 0.03
+KEYS = ("weights", "closed", "speech", "voiced", "phone")
+
+
+@dataclass(frozen=True)
+class ReadoutSchedule:
+    """How far the read-out may move."""
+
+    steps: int = 200
+    learning_rate: float = 5e-3
+    real: float = 1.5
+    "What the real lips count against the made examples."
+    stiffness: float = 0.03
+    "Cost of moving a unit away from the trained read-out."
+
+
+def _hidden(net: MouthNet, rows: np.ndarray) -> Tensor:
+    """What the last layers read, for each frame of a whole session; [frames, wide]."""
+    past = net.config.window_rows - (1 + LOOKAHEAD_BLOCKS) * ROWS
+    with torch.no_grad():
+        return net.hear(torch.from_numpy(np.pad(rows.astype(np.float32), [(past, 0), (0, 0)]))[None])[0]
+
+
+def fit_readout(
+    net: MouthNet,
+    clips: list[RealClip],
+    examples: list[Example],
+    config: dict[str, list[float]],
+    closed_shape: np.ndarray,
+    schedule: ReadoutSchedule | None = None,
+) -> MouthNet:
+    """A copy of the net whose read-out follows the lips of `clips`. config: the front end's constants."""
+    schedule = schedule or ReadoutSchedule()
+    torch.manual_seed(0)
+    net = copy.deepcopy(net).eval()
+    filmed = _filmed(net, clips, config)
+    made = torch.cat([_hidden(net, e.features) for e in examples])[None]
+    target = {k: torch.from_numpy(np.concatenate([getattr(e, k) for e in examples]))[None] for k in KEYS}
+    target["known"] = torch.ones(made.shape[:2])
+    moved = list(net.mouth.parameters())
+    first = [p.detach().clone() for p in moved]
+    optimizer = torch.optim.Adam(moved, schedule.learning_rate)
+    shape = torch.from_numpy(closed_shape)
+    for _ in range(schedule.steps):
+        loss, _parts = mouth_loss(net.read_out(made), target, shape, LossWeights(phones=0.0))
+        real = _real_loss(net.read_out(filmed.heard), filmed, shape)
+        away = sum(((p - q) ** 2).sum() for p, q in zip(moved, first, strict=True))
+        optimizer.zero_grad()
+        (loss + schedule.real * real + schedule.stiffness * away).backward()
+        optimizer.step()
+    return net
+
+
+@dataclass(frozen=True)
+class _Filmed:
+    """All clips one after the other, as a batch of one."""
+
+    heard: Tensor
+    "[1, n, wide]."
+    gap: Tensor
+    "[1, n], wanted aperture."
+    known: Tensor
+    "[1, n]: 1 inside speech."
+
+
+def _filmed(net: MouthNet, clips: list[RealClip], config: dict[str, list[float]]) -> _Filmed:
+    parts: dict[str, list[Tensor]] = {"heard": [], "gap": [], "known": []}
+    lips = LipModel.load()
+    phone_shapes = lips.shapes()
+    for clip in clips:
+        samples, _ = soundfile.read(clip.samples_path, dtype="float32")
+        hidden = _hidden(net, run_front_end(samples, FrontEnd.from_config(config)))
+        n = min(len(hidden), len(clip.gap))
+        target = make_targets(clip.phones, n, lips, phone_shapes)
+        touching = clip.gap[:n] < TOUCHING
+        known = np.zeros(n, np.float32)
+        known[speech_span(clip.phones, n)] = 1
+        shut_vowel = touching & (target.voiced > 0.5) & (target.closed < 0.5)
+        known[shut_vowel] = 0  # real lips do that; a viewer takes it for a mistake
+        gap = np.where(target.closed > 0.5, CLOSED_GAP, np.maximum(clip.gap[:n] * OPENNESS, TOUCHING))
+        gap = np.where(target.voiced > 0.5, np.maximum(gap, LEAST_VOWEL_GAP), gap).astype(np.float32)
+        parts["heard"].append(hidden[:n])
+        for name, values in (("gap", gap), ("known", known)):
+            parts[name].append(torch.from_numpy(values))
+    return _Filmed(**{name: torch.cat(values)[None] for name, values in parts.items()})
+
+
+def _real_loss(outputs: tuple[Tensor, Tensor, Tensor], filmed: _Filmed, closed_shape: Tensor) -> Tensor:
+    """Squared error of the aperture inside speech."""
+    mouth, opinions, _ = outputs
+    closed = torch.sigmoid(opinions[..., 0])[..., None].detach()
+    gap = (mouth + closed * (closed_shape - mouth)) @ torch.as_tensor(GAP_ROW) + GAP_AT_REST
+    return (((gap - filmed.gap) / GAP_UNIT) ** 2 * filmed.known).sum() / filmed.known.sum()

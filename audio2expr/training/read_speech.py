@@ -1,0 +1,90 @@
+"""Read speech with its text -> phones in time, by forced alignment. Knows LJSpeech's layout and pocketsphinx.
+
+The folder holds `metadata.csv` (`NAME|text|text to be read`) and `wavs/NAME.wav`, as LJSpeech does. Words
+that pocketsphinx's dictionary lacks are spelled by flite. An utterance whose alignment fails is left out.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import soxr
+
+from audio2expr.training.corpus import Session
+from audio2expr.training.phones import SILENCE, Phone, from_arpabet, split_diphthongs
+from audio2expr.training.synth import SAMPLE_RATE
+
+ALIGNMENT_STEP_S = 0.01
+
+
+def load_read_speech(folder: Path) -> list[Session]:
+    """The sessions of a folder, one an utterance, with half a second of silence on either side."""
+    sessions = []
+    for line in (folder / "metadata.csv").read_text(encoding="utf-8").splitlines():
+        name, *texts = line.split("|")
+        path = folder / "wavs" / f"{name}.wav"
+        if not path.is_file() or not texts:
+            continue
+        samples, rate = soundfile.read(path, dtype="float32")
+        samples = np.asarray(soxr.resample(samples, rate, SAMPLE_RATE), np.float32)
+        phones = align(samples, texts[-1])
+        if phones:
+            sessions.append(_padded(f"read:{folder.name}", samples, phones))
+    return sessions
+
+
+def _padded(key: str, samples: np.ndarray, phones: list[Phone]) -> Session:
+    margin = SAMPLE_RATE // 2
+    moved = [Phone(p.start_s + 0.5, p.end_s + 0.5, p.name) for p in phones]
+    end_s = moved[-1].end_s
+    phones = [Phone(0, moved[0].start_s, SILENCE), *moved, Phone(end_s, end_s + 0.5, SILENCE)]
+    return Session(key, np.pad(samples * np.float32(0.5 / np.abs(samples).max()), margin), phones, [])
+
+
+def align(samples: np.ndarray, text: str) -> list[Phone]:
+    """Canonical phones from 0 to the end of 16 kHz speech; empty where the aligner gives up."""
+    from pocketsphinx import Decoder  # a training dependency
+
+    words = re.findall(r"[a-z']+", text.lower().replace("-", " "))
+    decoder = Decoder(lm=None, loglevel="FATAL")
+    for word in sorted(set(words)):
+        if decoder.lookup_word(word) is None:
+            decoder.add_word(word, spell(word), True)
+    raw = np.clip(np.rint(samples * 32767), -32768, 32767).astype(np.int16).tobytes()
+    try:
+        decoder.set_align_text(" ".join(words))
+        _decode(decoder, raw)
+        decoder.set_alignment()
+        _decode(decoder, raw)
+        found = [(p.name, p.start, p.duration) for word in decoder.get_alignment() for p in word]
+    except RuntimeError:
+        return []
+    phones = []
+    for name, start, duration in found:
+        start_s = start * ALIGNMENT_STEP_S
+        canonical = SILENCE if not name.isalpha() or name == "SIL" else from_arpabet(name)
+        phones.append(Phone(start_s, start_s + duration * ALIGNMENT_STEP_S, canonical))
+    if not phones:
+        return []
+    end_s = len(samples) / SAMPLE_RATE
+    phones[-1] = phones[-1]._replace(end_s=max(end_s, phones[-1].end_s))
+    return split_diphthongs(phones)
+
+
+def _decode(decoder: object, raw: bytes) -> None:
+    decoder.start_utt()  # type: ignore[attr-defined]
+    decoder.process_raw(raw, full_utt=True)  # type: ignore[attr-defined]
+    decoder.end_utt()  # type: ignore[attr-defined]
+
+
+def spell(word: str) -> str:
+    """A word's phones in pocketsphinx's alphabet, by flite's letter-to-sound rules."""
+    done = subprocess.run(
+        ["flite", "-ps", "-t", word, "-o", "none"], capture_output=True, text=True, check=True
+    )
+    symbols = [s for s in done.stdout.split() if s not in ("pau", "ssil")]
+    return " ".join("AH" if s == "ax" else s.upper().rstrip("012") for s in symbols)
