@@ -157,7 +157,8 @@ def render(
     # Cheap checks before anything is loaded.
     offline.check_alpha(target, background)
     portrait = models.portrait(drawn)
-    picturing = offline.Picturing(target, portrait, portrait.has_matte, background)
+    limits = Limits.of_avatar(portrait.limits)
+    picturing = offline.Picturing(target, portrait, limits, portrait.has_matte, background)
     picturing.check()
     director = offline.Director(models.open_session(chosen, with_text=text is not None), source, text)
     counter = _Counter(on_frame, offline.expected_frames(source))
@@ -261,9 +262,10 @@ def animate(
     portrait = (models or Models()).portrait(
         RenderOptions(avatar=avatar, size=size, device=device, threads=threads)
     )
-    fitted, warning = fit(clip, Limits.of_avatar(portrait.limits))
+    limits = Limits.of_avatar(portrait.limits)
+    fitted, warning = fit(clip, limits)
     offline.emit_warnings([*clip.warnings, *([] if warning is None else [warning])])
-    picturing = offline.Picturing(target, portrait, portrait.has_matte, background)
+    picturing = offline.Picturing(target, portrait, limits, portrait.has_matte, background)
     counter = _Counter(on_frame, len(fitted))
     offline.render_clip(fitted, source, picturing, counter)
     return Report(counter.done, counter.done / FRAME_RATE, portrait.device)

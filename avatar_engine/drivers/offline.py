@@ -31,7 +31,7 @@ from avatar_engine.drivers.media.pictures import (
 )
 from avatar_engine.drivers.media.resampling import SpeechConverter
 from avatar_engine.drivers.media.speech import Speech
-from avatar_engine.drivers.motion_files.clip import MotionClip
+from avatar_engine.drivers.motion_files.clip import Limits, MotionClip
 from avatar_engine.drivers.motion_files.files import MotionWriter, check_suffix
 from avatar_engine.drivers.output import NewFile, NewFolder, reporting
 from avatar_engine.drivers.pipeline import Stage
@@ -53,6 +53,8 @@ class Picturing:
 
     output: Path
     renderer: Renderer
+    limits: Limits
+    "What is drawn never goes beyond these: the generator has not seen what lies there."
     has_matte: bool
     background: str | None = None
 
@@ -198,6 +200,7 @@ class _Film:
     def __init__(self, picturing: Picturing, writer: PictureWriter, on_frame: OnFrame) -> None:
         size = picturing.renderer.size
         self._renderer = picturing.renderer
+        self._limits = picturing.limits
         self._background = (
             None if picturing.background is None else Background.parse(picturing.background, size)
         )
@@ -239,7 +242,8 @@ class _Film:
         self._encoding.put(("sound", block))
 
     def _draw(self, frame: ExpressionFrame) -> None:
-        rgba = self._renderer.draw(frame.weights, frame.head_rad, frame.gaze_rad)
+        shown = self._limits.clamp(frame)
+        rgba = self._renderer.draw(shown.weights, shown.head_rad, shown.gaze_rad)
         self._encoding.put(("picture", rgba if self._background is None else self._background.behind(rgba)))
 
     def _encode(self, item: tuple[str, UInt8 | Float32]) -> None:

@@ -23,8 +23,10 @@ LONGEST_S = 24 * 3600.0
 "Longer motion files are taken for damaged."
 ON_GRID_S = 0.001
 "Times this close to the 25 fps grid are not resampled."
-HARMLESS = 1e-4
-"So far beyond its range a value is rounding, not news."
+HARMLESS = 1e-3
+"So far beyond its range a value is clamped without a word: nobody could see it."
+AGREEMENT = 1e-4
+"eyeLook weights this close to those of the gaze are left as they are."
 
 _COLUMNS = (*ARKIT_NAMES, "head yaw", "head pitch", "head roll", "gaze x", "gaze y")
 _LEFT_OUT, _LEFT_IN = ARKIT_INDEX["eyeLookOutLeft"], ARKIT_INDEX["eyeLookInLeft"]
@@ -102,6 +104,16 @@ class Limits:
             tuple(float(weights.get(name, 1.0)) for name in ARKIT_NAMES),
         )
 
+    def clamp(self, frame: ExpressionFrame) -> ExpressionFrame:
+        """`frame` within the limits; bit for bit the same where it already is."""
+        head, gaze = np.array(self.head_rad, np.float32), np.array(self.gaze_rad, np.float32)
+        return ExpressionFrame(
+            frame.index,
+            np.minimum(frame.weights, np.array(self.weights, np.float32)),
+            np.clip(frame.head_rad, -head, head),
+            np.clip(frame.gaze_rad, -gaze, gaze),
+        )
+
 
 def _radians(degrees: float | Sequence[float]) -> float:
     """A symmetric bound in radians, from one number or from [lowest, highest]."""
@@ -126,7 +138,7 @@ def with_gaze_weights(weights: Float32, gaze_rad: Float32) -> Float32:
     wanted[:, _RIGHT_OUT] = wanted[:, _LEFT_IN] = np.clip(-x, 0, 1)
     wanted[:, _UP] = np.clip(y, 0, 1)[:, None]
     wanted[:, _DOWN] = np.clip(-y, 0, 1)[:, None]
-    agrees = np.abs(wanted - weights) < HARMLESS
+    agrees = np.abs(wanted - weights) < AGREEMENT
     return np.where(agrees, weights, wanted).astype(np.float32)
 
 

@@ -52,15 +52,17 @@ def test_an_error_comes_out_and_nobody_waits_for_ever() -> None:
 
 
 def test_abandoning_throws_away_what_waits() -> None:
-    gate, done = threading.Event(), []
+    begun, gate, done = threading.Event(), threading.Event(), []
 
     def work(item: int) -> None:
+        begun.set()
         gate.wait(PATIENCE_S)
         done.append(item)
 
     stage = Stage("test", work, bound=5)
     for item in range(5):
         stage.put(item)
+    assert begun.wait(PATIENCE_S)
     threading.Timer(0.1, gate.set).start()
     stage.abandon()
     stage.abandon()

@@ -15,6 +15,7 @@ from avatar_engine.drivers.motion_files.clip import (
     with_gaze_weights,
 )
 from avatar_engine.names import ARKIT_INDEX
+from avatar_engine.types import ExpressionFrame
 
 LIMITS = Limits(head_rad=(0.4, 0.3, 0.2), gaze_rad=(0.5, 0.4), weights=(1.0,) * 51 + (0.3,))
 JAW, TONGUE = ARKIT_INDEX["jawOpen"], ARKIT_INDEX["tongueOut"]
@@ -55,6 +56,15 @@ def test_what_is_beyond_is_clamped_with_one_warning() -> None:
     )
     assert "\n" not in warning
     assert [frame.index for frame in fitted.frames()] == [0, 1, 2, 3, 4]
+
+
+def test_single_frames_are_clamped_too() -> None:
+    wild = ExpressionFrame(3, np.ones(52, np.float32), np.float32([1, -1, 0.1]), np.float32([-1, 0.1]))
+    shown = LIMITS.clamp(wild)
+    assert shown.index == 3 and shown.weights[TONGUE] == np.float32(0.3) and shown.weights[JAW] == 1
+    np.testing.assert_allclose(shown.head_rad, (0.4, -0.3, 0.1))
+    np.testing.assert_allclose(shown.gaze_rad, (-0.5, 0.1))
+    assert LIMITS.clamp(shown).weights.tobytes() == shown.weights.tobytes()
 
 
 def test_rounding_beyond_the_range_is_no_news() -> None:
