@@ -100,7 +100,7 @@ def made_sentence(label: str, rng: random.Random) -> str:
 
 @pytest.fixture(scope="session")
 def data_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Made sentences in the layout and formats of the real data: a telling word each, some with two labels."""
+    """Made sentences in the layout of the real data: a telling word each, some with two labels."""
     folder = tmp_path_factory.mktemp("data")
     (folder / "goemotions_ekman").mkdir()
     (folder / "goemotions_ekman" / "labels.txt").write_text("\n".join(NAMES), encoding="utf-8")

@@ -57,7 +57,7 @@ CASES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("I was stunned by how different it looks.", ("surprise",)),
     ("Your invoice is attached to this message.", ("neutral",)),
     ("The meeting starts at ten in room four.", ("neutral",)),
-    ("How can I help you today?", ("neutral", "joy")),
+    ("Hello, what should I look into for you?", ("neutral", "joy")),
     ("Could you give me your booking reference?", ("neutral",)),
     ("To reset the password, open the menu and choose Account.", ("neutral",)),
     ("The Danube flows through ten countries.", ("neutral",)),

@@ -15,7 +15,6 @@ from pathlib import Path
 import numpy as np
 
 from text_emotion.training import phrases
-from text_emotion.wording import clean
 
 NAMES = ("anger", "disgust", "fear", "joy", "neutral", "sadness", "surprise")
 HELD_OUT_PERCENT = 10
@@ -34,7 +33,7 @@ class Sentences:
     """Texts with what is felt in them."""
 
     texts: list[str]
-    "As the tokenizer gets them."
+    "As people wrote them; `Tokens` cleans."
     labels: np.ndarray
     "float32 [n, 7], 0 or 1."
     known: np.ndarray
@@ -59,7 +58,7 @@ def _sentences(rows: list[tuple[str, tuple[int, ...]]]) -> Sentences:
     labels = np.zeros((len(rows), len(NAMES)), np.float32)
     for i, (_, chosen) in enumerate(rows):
         labels[i, list(chosen)] = 1
-    return Sentences([clean(text) for text, _ in rows], labels, np.ones_like(labels))
+    return Sentences([text for text, _ in rows], labels, np.ones_like(labels))
 
 
 def read_goemotions(folder: Path, split: str) -> tuple[Sentences, list[str]]:
@@ -91,7 +90,7 @@ def read_brighter(path: Path) -> Sentences:
             known[i, NAMES.index(name)] = 1
         labels[i, NAMES.index("neutral")] = not labels[i].any()
         known[i, NAMES.index("neutral")] = 1
-    return Sentences([clean(row["text"]) for row in rows], labels, known)
+    return Sentences([row["text"] for row in rows], labels, known)
 
 
 def own_phrases(*, seed: int, held_out: bool) -> Sentences:

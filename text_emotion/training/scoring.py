@@ -14,21 +14,31 @@ def f1_scores(decided: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 def fit_platt(scores: np.ndarray, truth: np.ndarray) -> tuple[float, float]:
     """(a, b) so that sigmoid(a score + b) is the most likely for the labels; float [n], 0 or 1 [n].
-    Newton's method.
+
+    Newton's method with steps that are halved until they help.
     """
-    inputs = np.stack([scores.astype(np.float64), np.ones(len(scores))], 1)
-    ab = np.array([1.0, 0.0])
+    scores, truth = scores.astype(np.float64), truth.astype(np.float64)
+    centre, spread = scores.mean(), max(float(scores.std()), 1e-9)
+    inputs = np.stack([(scores - centre) / spread, np.ones(len(scores))], 1)
+    # A little weight on small values keeps a class without a positive, or one told apart perfectly, finite.
+    ridge = 1e-3
+
+    def loss(ab: np.ndarray) -> float:
+        logits = inputs @ ab
+        return float((np.logaddexp(0, logits) - truth * logits).sum() + ridge / 2 * (ab @ ab))
+
+    ab = np.zeros(2)
     for _ in range(100):
         p = sigmoid(inputs @ ab)
-        # A little weight on small values keeps a class without a positive, or one told apart perfectly,
-        # finite.
-        gradient = inputs.T @ (p - truth) + 1e-3 * ab
-        curvature = (inputs * (p * (1 - p))[:, None]).T @ inputs + 1e-3 * np.eye(2)
+        gradient = inputs.T @ (p - truth) + ridge * ab
+        curvature = (inputs * (p * (1 - p))[:, None]).T @ inputs + ridge * np.eye(2)
         step = np.linalg.solve(curvature, gradient)
-        ab -= step * min(1.0, 4.0 / max(float(np.abs(step).max()), 1e-12))
-        if np.abs(step).max() < 1e-9:
+        while loss(ab - step) > loss(ab) and np.abs(step).max() > 1e-9:
+            step /= 2
+        ab = ab - step
+        if np.abs(step).max() <= 1e-9:
             break
-    return float(ab[0]), float(ab[1])
+    return float(ab[0] / spread), float(ab[1] - ab[0] * centre / spread)
 
 
 def best_thresholds(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:

@@ -23,7 +23,7 @@ def test_goemotions_rows_become_labels(tmp_path: Path) -> None:
     (tmp_path / "labels.txt").write_text("\n".join(NAMES), encoding="utf-8")
     (tmp_path / "dev.tsv").write_text("It’s “ok” 😭\t4,5\tid1\nhi\t3\tid2\n", encoding="utf-8")
     sentences, ids = read_goemotions(tmp_path, "dev")
-    assert sentences.texts == ['It\'s "ok" sadness', "hi"] and ids == ["id1", "id2"]
+    assert sentences.texts == ["It’s “ok” 😭", "hi"] and ids == ["id1", "id2"]
     assert sentences.labels.tolist() == [[0, 0, 0, 0, 1, 1, 0], [0, 0, 0, 1, 0, 0, 0]]
     assert sentences.known.all()
 
