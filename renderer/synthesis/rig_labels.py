@@ -42,7 +42,7 @@ def rig_labels(figure: Figure, seed: int, count: int) -> dict[str, np.ndarray]:
     }
 
 
-def main() -> None:
+def main(argv: list[str] | None = None) -> None:
     from renderer.synthesis.assets import Workshop
     from renderer.synthesis.recipe import load_recipe
 
@@ -57,7 +57,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="npz to write")
     parser.add_argument("--seed", type=int, default=7001)
     parser.add_argument("--count", type=int, default=16_000)
-    options = parser.parse_args()
+    options = parser.parse_args(argv)
     cache = options.cache or options.out.parent / "cache"
     figure = Workshop(load_recipe(options.avatar), options.face_model, cache).figure()
     np.savez(options.out, **rig_labels(figure, options.seed, options.count))

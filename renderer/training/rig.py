@@ -58,14 +58,14 @@ def save(rig: Rig, path: Path) -> None:
     save_file(tensors, path, {"names": json.dumps(rig.names), "groups": json.dumps(rig.groups)})
 
 
-def main() -> None:
+def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--labels", type=Path, required=True, help="npz of renderer.synthesis.rig_labels")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--held-out", type=float, default=0.06, help="share of the labels to report on")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(argv)
     with np.load(arguments.labels) as file:
         controls, xy, group, names = (file[k] for k in ("controls", "xy", "group", "names"))
     cut = int(len(xy) * (1 - arguments.held_out))

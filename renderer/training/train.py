@@ -229,7 +229,7 @@ def face_masks(frames: Frames, index: Tensor) -> Tensor:
     return crop(F.pad(masks, (BOX_START, edge, BOX_START, edge)), frames.origin[index], frames.side)
 
 
-def parse() -> tuple[argparse.Namespace, Options]:
+def parse(argv: list[str] | None = None) -> tuple[argparse.Namespace, Options]:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -238,28 +238,31 @@ def parse() -> tuple[argparse.Namespace, Options]:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--resume", type=Path, help="run folder to go on from")
+    parser.add_argument("--network", choices=("full", "tiny"), default="full", help="tiny: for tests")
     for field in dataclasses.fields(Options):
         kind = type(field.default)
         parser.add_argument(
             f"--{field.name}", type=kind, default=field.default, help=f"default {field.default}"
         )
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(argv)
     options = Options(**{f.name: getattr(arguments, f.name) for f in dataclasses.fields(Options)})
     return arguments, options
 
 
-def main() -> None:
-    arguments, options = parse()
+def main(argv: list[str] | None = None) -> None:
+    torch.backends.cudnn.benchmark = True
+    arguments, options = parse(argv)
     arguments.out.mkdir(parents=True, exist_ok=True)
     rig = load_rig(arguments.rig)
     rows = read_labels(arguments.frames)
-    config = GeneratorConfig()
+    config = GeneratorConfig.tiny() if arguments.network == "tiny" else GeneratorConfig()
     train = {
         k: load([r for r in rows if not is_validation(r)], rig, k).to(arguments.device)
         for k in ("face", "full")
     }
+    kinds = {row["kind"] for row in rows if is_validation(row)}
     held_out = {
-        k: load([r for r in rows if is_validation(r)], rig, k).to(arguments.device) for k in ("face", "full")
+        k: load([r for r in rows if is_validation(r)], rig, k).to(arguments.device) for k in sorted(kinds)
     }
     facts = {"options": dataclasses.asdict(options), "config": dataclasses.asdict(config)}
     facts["frames"] = {k: len(v) for k, v in train.items()} | {
@@ -274,5 +277,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    torch.backends.cudnn.benchmark = True
     main()

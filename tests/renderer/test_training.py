@@ -9,18 +9,20 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from avatar_engine.names import ARKIT_NAMES
 from avatar_engine.weights import verify
 from renderer import Portrait
 from renderer.portrait import control_vector
 from renderer.rig import Rig
 from renderer.torch_backend import TorchBackend
 from renderer.torch_generator import GeneratorConfig
-from renderer.training import export
+from renderer.training import export, portrait
 from renderer.training.dataset import Frames, is_validation, load, part_weights, read_labels
 from renderer.training.evaluate import measure
 from renderer.training.losses import laplacian_loss
 from renderer.training.rig import save
 from renderer.training.train import Options, Trainer
+from tests.renderer.conftest import made_labels
 
 pytestmark = [
     # the legacy ONNX exporter, whose graphs ONNX Runtime quantises best, announces its retirement at every
@@ -72,6 +74,27 @@ def weights_folder(run_folder: Path, frames_folder: Path, tmp_path_factory) -> P
     ]
     export.main([str(a) for a in [*arguments, "--name", "tiny", "--report", frames_folder]])
     return out
+
+
+def test_one_command_makes_the_weights(frames_folder: Path, tmp_path: Path) -> None:
+    controls, points, group = made_labels(800)
+    np.savez(tmp_path / "labels.npz", controls=controls, xy=points, group=group, names=np.array(ARKIT_NAMES))
+    places = ["--labels", tmp_path / "labels.npz", "--frames", frames_folder, "--work", tmp_path / "work"]
+    arguments = [
+        "--avatar",
+        "made",
+        *places,
+        "--out",
+        tmp_path / "weights",
+        "--network",
+        "tiny",
+        "--steps",
+        "2",
+    ]
+    portrait.main([str(a) for a in arguments])
+    manifest = verify(tmp_path / "weights")
+    assert manifest.name == "made" and "portrait" in manifest.content["command"]
+    assert Portrait.load(tmp_path / "weights").size == 512
 
 
 def test_training_learns(data: dict[str, Frames], tmp_path: Path) -> None:

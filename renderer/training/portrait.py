@@ -1,0 +1,82 @@
+"""The one command that makes an avatar's weights from its frames: labels, rig, two trainings, export.
+
+    python -m renderer.training.portrait --avatar ava --face-model FACE_MODEL --frames FRAMES \
+        --work runs/ava --out renderer/weights/ava
+
+FRAMES is what `python -m renderer.synthesis render --avatar ava` wrote (several folders may be named),
+FACE_MODEL what its `convert` made of a copy of ICT-FaceKit and the grooms. The first training is
+supervised; the second goes on from it with the texture loss, which is what makes skin, lashes and teeth
+crisp. Steps that are already done in the work folder are not done again.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from renderer.synthesis import rig_labels
+from renderer.training import export, rig, train
+
+
+def parse(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--avatar", required=True, help="a built-in avatar (ava) or the path of a recipe.json"
+    )
+    parser.add_argument("--name", help="name in the manifest (default: the avatar's)")
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--face-model", type=Path, help="folder written by renderer.synthesis convert")
+    source.add_argument("--labels", type=Path, help="labels made before, by renderer.synthesis.rig_labels")
+    parser.add_argument("--frames", type=Path, nargs="+", required=True, help="folders of rendered frames")
+    parser.add_argument(
+        "--report", type=Path, nargs="*", default=[], help="frames for the manifest's figures only"
+    )
+    parser.add_argument("--work", type=Path, required=True, help="folder for labels, rig and runs")
+    parser.add_argument("--out", type=Path, required=True, help="weights folder to write")
+    parser.add_argument("--minutes", type=float, nargs=2, default=(48.0, 27.0), help="of each training")
+    parser.add_argument("--steps", type=int, default=1_000_000, help="of each training, at most")
+    parser.add_argument("--network", choices=("full", "tiny"), default="full", help="tiny: for tests")
+    parser.add_argument("--device", default="cpu")
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str] | None = None) -> None:
+    options = parse(argv)
+    options.work.mkdir(parents=True, exist_ok=True)
+    labels = options.labels or options.work / "labels.npz"
+    if not labels.exists():
+        model = ["--avatar", options.avatar, "--face-model", str(options.face_model)]
+        rig_labels.main([*model, "--out", str(labels)])
+    rig_file = options.work / "rig.safetensors"
+    if not rig_file.exists():
+        rig.main(["--labels", str(labels), "--out", str(rig_file)])
+    frames = [str(folder) for folder in options.frames]
+    common = ["--frames", *frames, "--rig", str(rig_file), "--device", options.device]
+    common += ["--steps", str(options.steps), "--network", options.network]
+    runs = [options.work / "supervised", options.work / "sharp"]
+    extras = [[], ["--resume", str(runs[0]), "--texture", "1", "--rate", "5e-4"]]
+    for run, minutes, extra in zip(runs, options.minutes, extras, strict=True):
+        if not (run / "done").exists():
+            train.main([*common, "--out", str(run), "--minutes", str(minutes), *extra])
+            (run / "done").touch()
+    command = f"python -m renderer.training.portrait --avatar {options.avatar} …"
+    arguments = [
+        "--run",
+        str(runs[1]),
+        "--rig",
+        str(rig_file),
+        "--frames",
+        *frames,
+        "--out",
+        str(options.out),
+    ]
+    arguments += ["--name", options.name or Path(options.avatar).stem, "--command", command]
+    if options.report:
+        arguments += ["--report", *map(str, options.report)]
+    export.main(arguments)
+
+
+if __name__ == "__main__":
+    main()
