@@ -223,6 +223,6 @@ class Face:
         speech = in_range(mouth)
         wanted = float(aperture(speech))
         possible = fit_aperture(in_range(weights), speech, *aperture_window(wanted))
-        smooth, smooth_wanted = self._smoother.step(possible, wanted, valid)
-        # lips that the speech wants to meet do meet: the smoother may close a mouth further, never open it
-        return self._limits.apply(smooth, speech, min(wanted, smooth_wanted) if valid else smooth_wanted)
+        smooth, bridged = self._smoother.step(possible, wanted, valid)
+        # where speech was heard, its own lips decide what is closed and what open; the smoother rounds it
+        return self._limits.apply(smooth, speech, wanted if valid else bridged)

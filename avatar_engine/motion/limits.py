@@ -17,6 +17,8 @@ Float64 = NDArray[np.float64]
 
 CLOSED = 0.01
 "Aperture (over the outer eye distance) up to which lips count as meant to be closed; at rest it is .009."
+LOOKS_CLOSED = 0.02
+"Aperture up to which a viewer sees lips that meet (speech.md: 98 % of real p, b, m are below)."
 CROSSING = -0.015
 "Aperture below which the lips would visibly press through each other."
 JAW_LARGEST = 0.62
@@ -68,11 +70,12 @@ def in_range(weights: Float64) -> Float64:
 def aperture_window(wanted: float) -> tuple[float, float]:
     """The lowest and highest aperture of the whole face where the speech alone has the aperture `wanted`.
 
-    Closed speech stays closed and lips never cross; open speech keeps at least about three quarters of its
-    opening, and an emotion may add up to .025 to it.
+    What looks closed (to .02) stays so and lips never cross; what is clearly open (from .025) never looks
+    closed and keeps most of its opening, to which an emotion may add up to .025.
     """
-    above = max(0.0, wanted - CLOSED)
-    return CROSSING + 0.75 * above, CLOSED + above + min(0.025, above)
+    wanted = max(wanted, CLOSED)
+    low = min(CROSSING + 2.3 * (wanted - CLOSED), 0.82 * wanted)
+    return low, wanted + min(0.025, max(0.0, wanted - LOOKS_CLOSED))
 
 
 def fit_aperture(weights: Float64, speech: Float64, low: float, high: float) -> Float64:
@@ -101,14 +104,16 @@ def _take(weights: Float64, amounts: Float64, coefficients: Float64, too_much: f
     return too_much - share * reach
 
 
-def _raise_closers(weights: Float64, ceiling: Float64, too_much: float) -> float:
-    """Raise closers towards `ceiling` float64 [52] until `too_much` is gone; what is left of it."""
+def _raise(weights: Float64, ceiling: Float64, coefficients: Float64, too_much: float) -> float:
+    """Raise `weights` towards `ceiling` float64 [52], equal shares of the way, until `too_much` is gone; what
+    is left of it.
+    """
     room = np.maximum(ceiling - weights, 0.0)
-    reach = float(room @ _CLOSERS)
+    reach = float(room @ coefficients)
     if reach <= 0 or too_much <= 0:
         return too_much
     share = min(1.0, too_much / reach)
-    weights += share * np.where(_CLOSERS > 0, room, 0.0)
+    weights += share * np.where(coefficients > 0, room, 0.0)
     return too_much - share * reach
 
 
@@ -120,10 +125,10 @@ def _close(weights: Float64, speech: Float64, high: float) -> Float64:
     too_much = _take(weights, added, _LIP_OPENERS, too_much)
     ceiling = np.zeros_like(weights)
     ceiling[_CLOSE] = weights[_JAW] + CLOSE_BEYOND_JAW
-    too_much = _raise_closers(weights, ceiling, too_much)
+    too_much = _raise(weights, ceiling, _CLOSERS, too_much)
     ceiling = np.zeros_like(weights)
     ceiling[_PRESSERS] = PRESS_LARGEST
-    too_much = _raise_closers(weights, ceiling, too_much)
+    too_much = _raise(weights, ceiling, _CLOSERS, too_much)
     # the jaw can stay: mouthClose up to jawOpen + .05 outweighs it, so the other openers settle what is left
     without_jaw = weights.copy()
     without_jaw[_JAW] = 0.0
@@ -138,7 +143,8 @@ def _open(weights: Float64, speech: Float64, low: float) -> Float64:
     only_close = np.zeros_like(weights)
     only_close[_CLOSE] = weights[_CLOSE]
     too_much = _take(weights, only_close, _CLOSERS, too_much)
-    _take(weights, weights.copy(), _CLOSERS, too_much)
+    too_much = _take(weights, weights.copy(), _CLOSERS, too_much)
+    _raise(weights, speech, _OPENERS, too_much)  # what the smoother or a speed limit took from the speech
     return weights
 
 

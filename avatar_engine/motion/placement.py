@@ -23,7 +23,7 @@ RATES = np.geomspace(2.2, 9.5, 33)
 USUAL_RATE, RATE_SPREAD = 5.0, 0.3
 """The prior, log-normal. Speech without its pauses has 5.2 (Mandarin) to 7.8 (Japanese) syllables a second,
 English 6.2 (Pellegrino, Coupé & Marsico, Language 87, 2011); careful and synthetic voices are slower."""
-VOICED = 0.4
+VOICED = 0.3
 "Voicing from which a frame is taken for a vowel."
 CONSONANT_FRAMES = 3
 "So long after a vowel somebody is still speaking: consonants are not voiced syllables, but part of them."

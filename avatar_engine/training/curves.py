@@ -54,7 +54,7 @@ CONSONANTS = {
 }
 CLOSING = "p"
 DROP_OUT_RATE_HZ = 0.25
-TRUTH_SHARE = 0.3
+TRUTH_SHARE = 0.15
 "How far the targets of recorded curves lean to the truth."
 
 
@@ -219,7 +219,7 @@ def wished(heard: np.ndarray, clean: np.ndarray) -> np.ndarray:
     are.
     """
     past, coming = np.vstack([heard[:1], heard[:-1]]), np.vstack([heard[1:], heard[-1:]])
-    smooth = 0.6 * heard + 0.2 * (past + coming)
+    smooth = 0.7 * heard + 0.15 * (past + coming)
     smooth[aperture(heard) < 0.02] = heard[aperture(heard) < 0.02]
     return np.asarray((1 - TRUTH_SHARE) * smooth + TRUTH_SHARE * clean)
 

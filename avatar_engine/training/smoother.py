@@ -1,6 +1,6 @@
 """Trains the causal LSTM smoother and writes its weights folder. Knows curves, no speech and no text.
 
-    python -m avatar_engine.training.recordings --examples data/audio/examples --shards 5 --out recordings.npz
+    python -m avatar_engine.training.recordings --examples data/audio/examples --shards 14 --out recordings.npz
     python -m avatar_engine.training.smoother --out avatar_engine/motion/weights/smoother \\
         --recordings recordings.npz
 
@@ -38,6 +38,7 @@ OWN_CURVES = {"name": "curves synthesised by avatar_engine.training.curves", "li
 RECORDED_CURVES = (
     {"name": "targets of audio2expr.training, and its net hearing them", "licence": "Apache-2.0"},
     {"name": "LJSpeech, as far as it is among those examples", "licence": "public domain"},
+    {"name": "LibriSpeech, as far as it is among those examples", "licence": "CC BY 4.0"},
 )
 COMMAND = "python -m avatar_engine.training.smoother --out avatar_engine/motion/weights/smoother"
 HELD_OUT_SEED = 1_000_000

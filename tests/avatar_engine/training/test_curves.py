@@ -76,4 +76,4 @@ def test_recordings_become_pairs_of_heard_and_clean_curves(tmp_path: Path) -> No
     heard_ones = learn[0::2]  # the first of the pair went to the held-out tenth
     for sequence in heard_ones:
         shifted = (sequence.noisy - sequence.clean)[sequence.valid > 0][:, jaw]
-        assert np.median(shifted) > 0.008  # three tenths of what the net is off
+        assert np.median(shifted) > 0.003  # a part of what the net is off
