@@ -72,7 +72,7 @@ def verify(folder: Path) -> Manifest:
         found = sha256(path)
         if found != facts["sha256"]:
             raise WeightsError(
-                f"{path}: sha256 is {found[:8]}…, the manifest says {facts['sha256'][:8]}…; the file is damaged "
+                f"{path}: sha256 is {found[:8]}…, the manifest says {facts['sha256'][:8]}…; it is damaged "
                 f"or from another release: restore it with 'git checkout -- {path}'"
             )
     return manifest

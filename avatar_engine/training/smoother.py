@@ -1,8 +1,8 @@
 """Trains the causal LSTM smoother and writes its weights folder. Knows curves, no speech and no text.
 
-    python -m avatar_engine.training.recordings --examples data/audio/examples --shards 14 --out recordings.npz
+    python -m avatar_engine.training.recordings --examples data/audio/examples --shards 14 --out heard.npz
     python -m avatar_engine.training.smoother --out avatar_engine/motion/weights/smoother \\
-        --recordings recordings.npz
+        --recordings heard.npz
 
 The first line needs the shards that `audio2expr.training.train --work data/audio` leaves; without recordings
 the net learns from curves that it makes itself, fits real speech less well (LOG.md), and needs nothing.

@@ -29,7 +29,7 @@ class Heard:
 
 
 class LoudnessStream:
-    """An ExpressionStream that opens the jaw with loudness; frame i hears samples before 640 (i + 1) + 1280."""
+    """Opens the jaw with loudness, as an ExpressionStream; frame i hears samples before 640 (i + 1) + 1280"""
 
     def __init__(self) -> None:
         self._samples = np.zeros(0, dtype=np.float32)
