@@ -21,8 +21,15 @@ LOOKS_CLOSED = 0.02
 "Aperture up to which a viewer sees lips that meet (speech.md: 98 % of real p, b, m are below)."
 CROSSING = -0.015
 "Aperture below which the lips would visibly press through each other."
-JAW_LARGEST = 0.62
-"What the avatars are trained on, and about what speech and surprise need."
+# paired names stand for Left and Right; the others may be 1
+_LARGEST = {
+    "jawOpen": 0.62, "mouthClose": 0.48, "mouthFunnel": 0.65, "mouthPucker": 0.85, "mouthLowerDown": 0.5,
+    "mouthUpperUp": 0.66, "mouthPress": 0.75, "mouthRollLower": 0.75, "mouthRollUpper": 0.7,
+    "mouthFrown": 0.75, "mouthStretch": 0.8, "mouthDimple": 0.5, "mouthShrugLower": 0.75, "mouthShrugUpper": 0.7,
+    "cheekSquint": 0.65, "cheekPuff": 0.7, "noseSneer": 0.8, "eyeSquint": 0.8, "eyeWide": 0.75, "tongueOut": 0.0,
+}  # fmt: skip
+LARGEST = np.array([_LARGEST.get(n.removesuffix("Left").removesuffix("Right"), 1.0) for n in ARKIT_NAMES])
+"float64 [52]: what faces do and avatars are trained on; beyond it pictures would be guesses."
 CLOSE_BEYOND_JAW = 0.05
 "mouthClose works over an open jaw; it may exceed jawOpen by this."
 PRESS_LARGEST = 0.6
@@ -61,8 +68,7 @@ need 160 ms and more. Where closing the lips needs more, closing wins."""
 
 def in_range(weights: Float64) -> Float64:
     """The weights float64 [52] clipped to what each alone may be."""
-    clipped = np.clip(weights, 0.0, 1.0)
-    clipped[_JAW] = min(clipped[_JAW], JAW_LARGEST)
+    clipped = np.clip(weights, 0.0, LARGEST)
     clipped[_CLOSE] = min(clipped[_CLOSE], clipped[_JAW] + CLOSE_BEYOND_JAW)
     return clipped
 
@@ -124,12 +130,12 @@ def _close(weights: Float64, speech: Float64, high: float) -> Float64:
     added[_JAW] = min(added[_JAW], max(0.0, weights[_JAW] + CLOSE_BEYOND_JAW - weights[_CLOSE]))
     too_much = _take(weights, added, _LIP_OPENERS, too_much)
     ceiling = np.zeros_like(weights)
-    ceiling[_CLOSE] = weights[_JAW] + CLOSE_BEYOND_JAW
+    ceiling[_CLOSE] = min(weights[_JAW] + CLOSE_BEYOND_JAW, LARGEST[_CLOSE])
     too_much = _raise(weights, ceiling, _CLOSERS, too_much)
     ceiling = np.zeros_like(weights)
     ceiling[_PRESSERS] = PRESS_LARGEST
     too_much = _raise(weights, ceiling, _CLOSERS, too_much)
-    # the jaw can stay: mouthClose up to jawOpen + .05 outweighs it, so the other openers settle what is left
+    # the jaw can stay: mouthClose outweighs it, even .48 over the widest, so the other openers settle the rest
     without_jaw = weights.copy()
     without_jaw[_JAW] = 0.0
     too_much = _take(weights, without_jaw, _LIP_OPENERS, too_much)
