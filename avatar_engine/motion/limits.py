@@ -25,8 +25,9 @@ CROSSING = -0.015
 _LARGEST = {
     "jawOpen": 0.62, "mouthClose": 0.48, "mouthFunnel": 0.65, "mouthPucker": 0.85, "mouthLowerDown": 0.5,
     "mouthUpperUp": 0.66, "mouthPress": 0.75, "mouthRollLower": 0.75, "mouthRollUpper": 0.7,
-    "mouthFrown": 0.75, "mouthStretch": 0.8, "mouthDimple": 0.5, "mouthShrugLower": 0.75, "mouthShrugUpper": 0.7,
-    "cheekSquint": 0.65, "cheekPuff": 0.7, "noseSneer": 0.8, "eyeSquint": 0.8, "eyeWide": 0.75, "tongueOut": 0.0,
+    "mouthFrown": 0.75, "mouthStretch": 0.8, "mouthDimple": 0.5, "mouthShrugLower": 0.75,
+    "mouthShrugUpper": 0.7, "cheekSquint": 0.65, "cheekPuff": 0.7, "noseSneer": 0.8, "eyeSquint": 0.8,
+    "eyeWide": 0.75, "tongueOut": 0.0,
 }  # fmt: skip
 LARGEST = np.array([_LARGEST.get(n.removesuffix("Left").removesuffix("Right"), 1.0) for n in ARKIT_NAMES])
 "float64 [52]: what faces do and avatars are trained on; beyond it pictures would be guesses."
@@ -135,7 +136,7 @@ def _close(weights: Float64, speech: Float64, high: float) -> Float64:
     ceiling = np.zeros_like(weights)
     ceiling[_PRESSERS] = PRESS_LARGEST
     too_much = _raise(weights, ceiling, _CLOSERS, too_much)
-    # the jaw can stay: mouthClose outweighs it, even .48 over the widest, so the other openers settle the rest
+    # the jaw can stay: mouthClose outweighs it, even .48 over the widest; the other openers settle the rest
     without_jaw = weights.copy()
     without_jaw[_JAW] = 0.0
     too_much = _take(weights, without_jaw, _LIP_OPENERS, too_much)
