@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import textwrap
 from argparse import Namespace
 from collections.abc import Iterator
 from itertools import islice
@@ -20,6 +21,7 @@ from avatar_engine.names import EMOTION_INDEX, EMOTION_NAMES
 
 LONGEST_TEXT_BYTES = 4_000_000
 TEXTS_AT_ONCE = 32
+LISTING_WIDTH = 100
 
 
 def render(options: Namespace) -> None:
@@ -139,8 +141,9 @@ def avatars(options: Namespace) -> None:
         print(f"  head  {turns} degrees")
         print(f"  gaze  x {_range(gaze['x'])}, y {_range(gaze['y'])} degrees")
         bounds = limits.get("weights", {})
-        narrow = ", ".join(f"{name} 0..{bound:g}" for name, bound in sorted(bounds.items()) if bound < 1)
-        print(f"  weights  0..1{f', but {narrow}' if narrow else ''}")
+        narrow = ", ".join(f"{name} {bound:g}" for name, bound in sorted(bounds.items()) if bound < 1)
+        weights = f"weights  0..1{f', but at most {narrow}' if narrow else ''}"
+        print(textwrap.fill(weights, LISTING_WIDTH, initial_indent="  ", subsequent_indent="    "))
 
 
 def _range(bound: float | list[float]) -> str:

@@ -276,7 +276,7 @@ def test_avatars_lists_what_there_is(
     assert run("avatars") == 0
     text = capsys.readouterr().out
     assert "ava 1.0: 256, 512 pixels, no matte" in text and "yaw -20..20, pitch -12..15, roll -8..8" in text
-    assert "weights  0..1, but tongueOut 0..0.5" in text
+    assert "weights  0..1, but at most tongueOut 0.5" in text
 
 
 def test_text_that_is_no_text(speech: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
