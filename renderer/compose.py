@@ -6,6 +6,7 @@ Knows arrays only. Every array is BGR, float32, -1..1 until the last line.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import cv2
@@ -103,10 +104,13 @@ def blank(side: int, *channels: int) -> Float32:
 
 
 class Composer:
-    """Features and textures -> picture. Owns its scratch memory: fresh pages cost more than the
-    arithmetic."""
+    """Features and textures -> picture. Owns its scratch memory: fresh pages cost more than the arithmetic.
 
-    def __init__(self, textures: Textures) -> None:
+    With more than one thread, face and canvas are worked out side by side.
+    """
+
+    def __init__(self, textures: Textures, threads: int = 1) -> None:
+        self._beside = ThreadPoolExecutor(1, "compose") if threads > 1 else None
         self._textures = textures
         self._small = blank(SIZE // 2, 3)
         self._picture, self._gate3 = blank(SIZE, 3), blank(SIZE, 3)
@@ -127,6 +131,7 @@ class Composer:
     def compose(self, canvas: Float32, box: Float32, controls: Float32, guides: Guides) -> UInt8:
         """canvas [56, 64, 64] and box [64, 88, 88] of the network -> uint8 [512, 512, 4], RGBA."""
         textures, picture = self._textures, self._picture
+        face = self._beside.submit(self._face_detail, box, guides) if self._beside else None
         cv2.resize(shuffle(canvas[:48], 4, self._small), (SIZE, SIZE), picture)
         gates = sigmoid(canvas[48:])
         gate = cv2.resize(shuffle(gates[:4], 2)[:, :, 0], (SIZE, SIZE), self._gate)
@@ -140,7 +145,8 @@ class Composer:
         gate = cv2.resize(shuffle(gates[4:], 2)[:, :, 0], (SIZE, SIZE), self._gate)
         cv2.merge([gate[HAIR_Y, HAIR_X]] * 3, self._hair_gate3)
         cv2.accumulateProduct(self._hair, self._hair_gate3, picture[HAIR_Y, HAIR_X])
-        cv2.accumulateProduct(self._face_detail(box, guides), textures.feather, picture[BOX, BOX])
+        detail = face.result() if face else self._face_detail(box, guides)
+        cv2.accumulateProduct(detail, textures.feather, picture[BOX, BOX])
         cv2.addWeighted(picture, 127.5, picture, 0, 127.5, self._bytes, cv2.CV_8U)  # -1..1 -> 0..255, clipped
         return np.asarray(cv2.cvtColor(self._bytes, cv2.COLOR_BGR2RGBA))
 

@@ -153,11 +153,12 @@ class Spline:
         arithmetic.
         """
         squared, other = self._scratch
-        for axis, out in ((0, squared), (1, other)):
-            np.subtract(self._grid[:, None, axis], source[None, :, axis], out=out)
-            np.square(out, out=out)
+        across, down = np.ascontiguousarray(source.T)
+        np.square(np.subtract(self._grid[:, :1], across, out=squared), out=squared)
+        np.square(np.subtract(self._grid[:, 1:], down, out=other), out=other)
         squared += other
-        np.log(np.maximum(squared, np.float32(1e-9), out=other), out=other)
+        squared += np.float32(1e-9)  # the logarithm's floor, cheaper to add than to compare
+        cv2.log(squared, other)
         other *= squared
         other *= np.float32(0.5)
         return other
@@ -287,9 +288,16 @@ def layer_box(points: Float32, name: str) -> LayerBox:
 
 
 def fit_affine(points: Float32, box: LayerBox) -> Float32:
-    """Least-squares affine map from picture pixels to the layer's box, float32 [2, 3]."""
-    source = np.concatenate([points, np.ones((len(points), 1), np.float32)], 1).astype(np.float64)
-    return np.linalg.lstsq(source, box.neutral.astype(np.float64), rcond=None)[0].T.astype(np.float32)
+    """Least-squares affine map from picture pixels to the layer's box, float32 [2, 3].
+
+    By the normal equations of centred points: two unknowns a row, and several times faster than a general
+    solver.
+    """
+    source, target = points.astype(np.float64), box.neutral.astype(np.float64)
+    middle = source.mean(0)
+    centred = source - middle
+    linear = np.linalg.solve(centred.T @ centred, centred.T @ target).T
+    return np.column_stack([linear, target.mean(0) - linear @ middle]).astype(np.float32)
 
 
 def bounding_box(points: Float32, margin: float, limits: Sequence[float]) -> tuple[int, int, int, int]:

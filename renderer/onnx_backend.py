@@ -30,7 +30,8 @@ class OnnxBackend:
         self.geometry = Geometry(load_rig(folder / "rig.safetensors"))
         with safe_open(folder / "generator.safetensors", "numpy") as file:
             wanted = [k for k in file.keys() if k.startswith("textures.") or k == "hair_motion"]  # noqa: SIM118
-            self._composer = Composer(make_textures({k: file.get_tensor(k) for k in wanted}))
+            textures = make_textures({k: file.get_tensor(k) for k in wanted})
+            self._composer = Composer(textures, threads)
             texture = file.get_tensor("guide_texture")[0].astype(np.float32)
         parts = texture.reshape(-1, 4, *texture.shape[1:]).transpose(
             0, 2, 3, 1

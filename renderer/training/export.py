@@ -55,19 +55,21 @@ class Folded(nn.Module):
         guide: Tensor | None = None,
     ) -> Tensor:
         """x comes modulated and leaves modulated for the layer whose styles are `following`."""
-        factor = 2**0.5 if following is None else following * 2**0.5
-        folded = guide is None
-        scale, bias = demodulation, conv.bias
-        if folded:
-            scale, bias = scale * factor, bias * factor
-        y = F.conv2d(x, conv.weight, padding=1) * scale.view(1, -1, 1, 1)
+        factor = torch.tensor(2**0.5) if following is None else following * 2**0.5
+        y = F.conv2d(x, conv.weight, padding=1) * (demodulation * factor).view(1, -1, 1, 1)
+        y = y + (conv.bias * factor).view(1, -1, 1, 1)  # before enlarging, which leaves constants as they are
         if conv.up:
             y = F.interpolate(y, scale_factor=2.0, mode="bilinear")
-        y = y + bias.view(1, -1, 1, 1)
-        if not folded:
+        if guide is not None:
             y = y + guide
-        y = F.leaky_relu(y, 0.2)
-        return y if folded else y * (factor if following is None else factor.view(1, -1, 1, 1))
+        return F.leaky_relu(y, 0.2)
+
+    def guide(self, guide: Tensor, following: Tensor, level: int) -> Tensor:
+        """The guide of a canvas level: modulated for the next layer, then laid into the canvas."""
+        cells = CELLS // 2 ** (4 - level)
+        start = BOX_START * cells // BOX_SIZE
+        end = 8 * 2**level - start - cells
+        return F.pad(guide * (following * 2**0.5).view(1, -1, 1, 1), (start, end, start, end))
 
     def forward(
         self, controls: Tensor, masks: Tensor, carried: Tensor, warp: Tensor
@@ -83,18 +85,14 @@ class Folded(nn.Module):
             guides.append(inject(level))
         x = net.const * first[0][0].view(1, -1, 1, 1)
         for i in range(4):
-            guide = None
-            if i >= 2:
-                cells = CELLS // 2 ** (4 - i)
-                start = BOX_START * cells // BOX_SIZE
-                end = 8 * 2**i - start - cells
-                guide = F.pad(guides[4 - i], (start, end, start, end))
+            guide = self.guide(guides[4 - i], second[i][0], i) if i >= 2 else None
             x = self.layer(net.first[i], x, first[i][1], second[i][0], guide)
             x = self.layer(net.second[i], x, second[i][1], first[i + 1][0] if i < 3 else None)
         canvas = net.canvas_head(x)
         start, cells = BOX_START // 8, BOX_SIZE // 8
         x = x[:, :, start : start + cells, start : start + cells] * first[4][0].view(1, -1, 1, 1)
-        x = self.layer(net.first[4], x, first[4][1], second[4][0], guides[0])
+        guide = guides[0] * (second[4][0] * 2**0.5).view(1, -1, 1, 1)
+        x = self.layer(net.first[4], x, first[4][1], second[4][0], guide)
         x = self.layer(net.second[4], x, second[4][1], None)
         return canvas, net.box_head(x)
 
