@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import soundfile
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from audio2expr.features import ROWS, FrontEnd
@@ -36,7 +37,9 @@ class ReadoutSchedule:
     learning_rate: float = 5e-3
     real: float = 1.5
     "What the real lips count against the made examples."
-    stiffness: float = 0.03
+    found: float = 0.7
+    "What the closures of the clips count beside their apertures."
+    stiffness: float = 0.1
     "Cost of moving a unit away from the trained read-out."
 
 
@@ -63,13 +66,13 @@ def fit_readout(
     made = torch.cat([_hidden(net, e.features) for e in examples])[None]
     target = {k: torch.from_numpy(np.concatenate([getattr(e, k) for e in examples]))[None] for k in KEYS}
     target["known"] = torch.ones(made.shape[:2])
-    moved = list(net.mouth.parameters())
+    moved = [*net.mouth.parameters(), *net.opinions.parameters()]
     first = [p.detach().clone() for p in moved]
     optimizer = torch.optim.Adam(moved, schedule.learning_rate)
     shape = torch.from_numpy(closed_shape)
     for _ in range(schedule.steps):
         loss, _parts = mouth_loss(net.read_out(made), target, shape, LossWeights(phones=0.0))
-        real = _real_loss(net.read_out(filmed.heard), filmed, shape)
+        real = _real_loss(net.read_out(filmed.heard), filmed, shape, schedule.found)
         away = sum(((p - q) ** 2).sum() for p, q in zip(moved, first, strict=True))
         optimizer.zero_grad()
         (loss + schedule.real * real + schedule.stiffness * away).backward()
@@ -87,10 +90,12 @@ class _Filmed:
     "[1, n], wanted aperture."
     known: Tensor
     "[1, n]: 1 inside speech."
+    closed: Tensor
+    "[1, n]: 1 where p, b, m shut the lips."
 
 
 def _filmed(net: MouthNet, clips: list[RealClip], config: dict[str, list[float]]) -> _Filmed:
-    parts: dict[str, list[Tensor]] = {"heard": [], "gap": [], "known": []}
+    parts: dict[str, list[Tensor]] = {"heard": [], "gap": [], "known": [], "closed": []}
     lips = LipModel.load()
     phone_shapes = lips.shapes()
     for clip in clips:
@@ -106,14 +111,44 @@ def _filmed(net: MouthNet, clips: list[RealClip], config: dict[str, list[float]]
         gap = np.where(target.closed > 0.5, CLOSED_GAP, np.maximum(clip.gap[:n] * OPENNESS, TOUCHING))
         gap = np.where(target.voiced > 0.5, np.maximum(gap, LEAST_VOWEL_GAP), gap).astype(np.float32)
         parts["heard"].append(hidden[:n])
-        for name, values in (("gap", gap), ("known", known)):
+        for name, values in (("gap", gap), ("known", known), ("closed", target.closed)):
             parts[name].append(torch.from_numpy(values))
     return _Filmed(**{name: torch.cat(values)[None] for name, values in parts.items()})
 
 
-def _real_loss(outputs: tuple[Tensor, Tensor, Tensor], filmed: _Filmed, closed_shape: Tensor) -> Tensor:
-    """Squared error of the aperture inside speech."""
+def _real_loss(
+    outputs: tuple[Tensor, Tensor, Tensor], filmed: _Filmed, closed_shape: Tensor, found: float
+) -> Tensor:
+    """Squared error of the aperture, and closures missed or wrongly seen (`found` times), inside speech."""
     mouth, opinions, _ = outputs
     closed = torch.sigmoid(opinions[..., 0])[..., None].detach()
     gap = (mouth + closed * (closed_shape - mouth)) @ torch.as_tensor(GAP_ROW) + GAP_AT_REST
-    return (((gap - filmed.gap) / GAP_UNIT) ** 2 * filmed.known).sum() / filmed.known.sum()
+    wrong = F.binary_cross_entropy_with_logits(opinions[..., 0], filmed.closed, reduction="none")
+    each = ((gap - filmed.gap) / GAP_UNIT) ** 2 + found * wrong
+    return (each * filmed.known).sum() / filmed.known.sum()
+
+
+def cross_fitted(
+    net: MouthNet,
+    clips: list[RealClip],
+    examples: list[Example],
+    config: dict[str, list[float]],
+    closed_shape: np.ndarray,
+    views: list[np.ndarray],
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """What a net fitted on every other clip says about each: weights [frames, channels], opinions [.., 3].
+
+    Thresholds are chosen on these, since a read-out is too sure of the clips it was fitted on.
+    """
+    heard: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+    for half in (0, 1):
+        fitted = fit_readout(net, clips[half::2], examples, config, closed_shape)
+        for clip in clips[1 - half :: 2]:
+            samples, _ = soundfile.read(clip.samples_path, dtype="float32")
+            rows = run_front_end(samples, FrontEnd.from_config(config))
+            with torch.no_grad():
+                said = [fitted.read_out(_hidden(fitted, rows @ view)[None]) for view in views]
+            mouth = np.mean([weights[0].numpy() for weights, _, _ in said], axis=0)
+            opinions = np.mean([torch.sigmoid(logits[0]).numpy() for _, logits, _ in said], axis=0)
+            heard[clip.name] = mouth, opinions
+    return [heard[clip.name] for clip in clips]

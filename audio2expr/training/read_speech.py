@@ -37,6 +37,48 @@ def load_read_speech(folder: Path) -> list[Session]:
     return sessions
 
 
+PIECE_S = (2.5, 6.2)
+"Speech without text is cut where it is quietest between these lengths, for the recogniser and the aligner."
+
+
+def load_untexted_speech(folder: Path) -> list[Session]:
+    """Sessions of the .flac and .ogg files of a folder without texts: pocketsphinx guesses the words.
+
+    Wrong words mostly sound alike, and lips follow sounds; a guess that cannot be aligned is left out.
+    """
+    from pocketsphinx import Decoder
+
+    decoder = Decoder(loglevel="FATAL")
+    sessions = []
+    for path in sorted(p for p in folder.iterdir() if p.suffix in (".flac", ".ogg")):
+        samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
+        mono = np.asarray(soxr.resample(samples.mean(axis=1), rate, SAMPLE_RATE), np.float32)
+        for piece in cut_at_pauses(mono):
+            _decode(decoder, _pcm(piece))
+            guess = decoder.hyp()
+            phones = align(piece, guess.hypstr) if guess else []
+            if phones:
+                sessions.append(_padded(f"read:{path.stem}", piece, phones))
+    return sessions
+
+
+def cut_at_pauses(samples: np.ndarray) -> list[np.ndarray]:
+    """Pieces of PIECE_S, cut at the quietest 150 ms; what is left may be shorter, but not below a second."""
+    step = SAMPLE_RATE // 100
+    loudness = np.sqrt((samples[: len(samples) // step * step].reshape(-1, step) ** 2).mean(axis=1))
+    loudness = np.convolve(loudness, np.ones(15) / 15, "same")
+    cuts = [0]
+    while len(loudness) - cuts[-1] > 100 * PIECE_S[1]:
+        first, last = (cuts[-1] + int(100 * s) for s in PIECE_S)
+        cuts.append(first + int(np.argmin(loudness[first:last])))
+    pieces = [samples[a * step : b * step] for a, b in zip(cuts, [*cuts[1:], len(loudness)], strict=True)]
+    return [p for p in pieces if len(p) >= SAMPLE_RATE]
+
+
+def _pcm(samples: np.ndarray) -> bytes:
+    return np.clip(np.rint(samples * 32767), -32768, 32767).astype(np.int16).tobytes()
+
+
 def _padded(key: str, samples: np.ndarray, phones: list[Phone]) -> Session:
     margin = SAMPLE_RATE // 2
     moved = [Phone(p.start_s + 0.5, p.end_s + 0.5, p.name) for p in phones]
@@ -54,7 +96,7 @@ def align(samples: np.ndarray, text: str) -> list[Phone]:
     for word in sorted(set(words)):
         if decoder.lookup_word(word) is None:
             decoder.add_word(word, spell(word), True)
-    raw = np.clip(np.rint(samples * 32767), -32768, 32767).astype(np.int16).tobytes()
+    raw = _pcm(samples)
     try:
         decoder.set_align_text(" ".join(words))
         _decode(decoder, raw)

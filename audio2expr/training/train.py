@@ -24,18 +24,19 @@ from typing import Any
 import numpy as np
 import torch
 
-from audio2expr.features import N_FEATURES, N_MELS, N_MFCC, ROWS, cosine_basis, mel_filters
-from audio2expr.stream import LOOKAHEAD_BLOCKS
+from audio2expr.features import ROWS
+from audio2expr.stream import LOOKAHEAD_BLOCKS, MouthConfig
 from audio2expr.training import corpus, dataset, manner, operating_point
 from audio2expr.training.augment import quiet_session
+from audio2expr.training.batches import Crops, Material, two_heads
 from audio2expr.training.dataset import Example
 from audio2expr.training.export import export_manner, export_mouth
-from audio2expr.training.levels import LEAST_VOWEL_GAP, fit_readout
+from audio2expr.training.levels import LEAST_VOWEL_GAP, cross_fitted, fit_readout
 from audio2expr.training.net import LossWeights, MouthNet, NetConfig, mouth_loss
 from audio2expr.training.phones import PHONE_INDEX
-from audio2expr.training.read_speech import load_read_speech
+from audio2expr.training.read_speech import load_read_speech, load_untexted_speech
 from audio2expr.training.shapes import ARKIT_NAMES, CHANNELS, GAP, GAP_AT_REST, PAIRED, gap_of_face_model
-from audio2expr.training.targets import LIPS_FILE, LipModel, fit, load_grid
+from audio2expr.training.targets import LIPS_FILE, LipModel, RealClip, fit, load_grid
 from avatar_engine.weights import write_manifest
 
 
@@ -51,101 +52,13 @@ class Schedule:
     seed: int = 7
 
 
-STARTS_SHARE = 0.3
-"Of the stretches begin where a session does: the front end knows nothing of the voice yet."
-
-
 SETTLE_RATE = 0.5
 "Learning rate of the second stage over that of the first."
-QUIET_IMPORTANCE, READ_IMPORTANCE, READ_VARIANTS = 2.5, 3.0, 4
+QUIET_IMPORTANCE, READ_IMPORTANCE, READ_VARIANTS = 2.5, {"read": 3.0, "untexted": 6.0}, 4
 "How often extra material is drawn, against made speech; how many damaged copies of each reading there are."
 
 
 ESPEAK_IMPORTANCE = 0.6
-WARPED_SHARE = 0.7
-"Of the stretches have their formants moved."
-
-
-class Crops:
-    """Random stretches of examples, as padded batches; a stretch may begin before its session, in the zeros
-    a stream begins with."""
-
-    def __init__(self, material: Material, config: NetConfig, random: np.random.Generator) -> None:
-        self.examples, self.random = material.examples, random
-        self.warps = formant_warps(material.scale)
-        self.past_rows = config.window_rows - (1 + LOOKAHEAD_BLOCKS) * ROWS
-        frames = np.array([len(e.closed) for e in self.examples], float) * material.importance
-        self.share = frames / frames.sum()
-
-    def batch(self, size: int, frames: int) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-        picked = [
-            self._crop(self.examples[i], frames)
-            for i in self.random.choice(len(self.examples), size, p=self.share)
-        ]
-        rows = torch.from_numpy(np.stack([p[0] for p in picked]))
-        return rows, {key: torch.from_numpy(np.stack([p[1][key] for p in picked])) for key in picked[0][1]}
-
-    def _crop(self, example: Example, frames: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-        n = len(example.closed)
-        last = max(n - frames, 0)
-        start = 0 if self.random.random() < STARTS_SHARE else int(self.random.integers(0, last + 1))
-        stop = min(start + frames, n)
-        target = {}
-        for key in ("weights", "closed", "speech", "voiced", "phone"):
-            part = getattr(example, key)[start:stop]
-            target[key] = np.pad(part, [(0, frames - len(part))] + [(0, 0)] * (part.ndim - 1))
-        target["known"] = np.pad(np.ones(stop - start, np.float32), (0, frames - (stop - start)))
-        return self._rows(example, start, frames), target
-
-    def _rows(self, example: Example, start: int, frames: int) -> np.ndarray:
-        first, last = start * ROWS - self.past_rows, (start + frames + LOOKAHEAD_BLOCKS) * ROWS
-        part = example.features[max(first, 0) : last].astype(np.float32)
-        rows = np.pad(part, [(max(-first, 0), max(last - len(example.features), 0)), (0, 0)])
-        return self._damage(rows)
-
-    def _damage(self, rows: np.ndarray) -> np.ndarray:
-        """Cheap variety: another size of head, colour of the channel and noise, and blanks now and then."""
-        n = N_MFCC + 1  # slopes lie this far behind what they are slopes of
-        if self.random.random() < WARPED_SHARE:
-            warp = self.warps[int(self.random.integers(len(self.warps)))]
-            rows[:, :N_MFCC] = rows[:, :N_MFCC] @ warp
-            rows[:, n : n + N_MFCC] = rows[:, n : n + N_MFCC] @ warp
-        rows[:, :N_MFCC] += self.random.normal(size=N_MFCC).astype(np.float32) * 0.15
-        rows += self.random.normal(size=rows.shape).astype(np.float32) * 0.06
-        if self.random.random() < 0.2:
-            rows[:, -3:] = 0  # without absolute level and pitch
-        if self.random.random() < 0.3:
-            at = int(self.random.integers(0, len(rows) - 8))
-            rows[at : at + int(self.random.integers(2, 8))] = 0
-        return rows
-
-
-def formant_warps(scale: list[float], count: int = 21, most: float = 0.12) -> list[np.ndarray]:
-    """Matrices that move formants by -most .. +most in normalised cepstra (row @ matrix)."""
-    basis, filters = cosine_basis().astype(float), mel_filters()
-    centres = (filters * np.arange(filters.shape[1])).sum(axis=1) / filters.sum(axis=1)
-    made = []
-    for factor in np.linspace(1 - most, 1 + most, count):
-        place = np.interp(centres * factor, centres, np.arange(N_MELS))
-        low = np.minimum(place.astype(int), N_MELS - 2)
-        spread = np.zeros((N_MELS, N_MELS))
-        spread[np.arange(N_MELS), low] = 1 - (place - low)
-        spread[np.arange(N_MELS), low + 1] += place - low
-        matrix = basis @ spread @ basis.T  # cepstrum -> warped cepstrum, as columns
-        made.append((np.array(scale)[:, None] * matrix.T / np.array(scale)[None]).astype(np.float32))
-    return made
-
-
-@dataclass(frozen=True)
-class Material:
-    """What is learned from, and what is only looked at."""
-
-    examples: list[Example]
-    importance: np.ndarray
-    "float [len(examples)]: how often a second of each is drawn, relative to the others."
-    held_out: list[Example]
-    scale: list[float]
-    "What the front end divides cepstra by."
 
 
 def train_mouth(
@@ -161,7 +74,7 @@ def train_mouth(
     rate = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, schedule.learning_rate, schedule.steps, pct_start=0.1
     )
-    crops = Crops(material, net.config, np.random.default_rng(schedule.seed))
+    crops = Crops(material, net.config.window_rows, np.random.default_rng(schedule.seed))
     shape = torch.from_numpy(closed_shape)
     sums: dict[str, float] = {}
     began, every = time.monotonic(), max(1, min(200, schedule.steps // 4))
@@ -251,20 +164,22 @@ def train_both_stages(
     return train_mouth(both, net, second, closed_shape, log) if args.settle_steps else net
 
 
+def fit_to_lips(
+    net: MouthNet,
+    clips: list[RealClip],
+    made: list[Example],
+    config: dict[str, Any],
+    closed_shape: np.ndarray,
+) -> MouthNet:
+    """The net with its read-out fitted on real lips; its thresholds, by cross-validation, into `config`."""
+    heard = cross_fitted(net, clips, made, config, closed_shape, two_heads(config["scale"]))
+    config["mouth"] |= operating_point.choose(clips, heard, MouthConfig.from_config(config["mouth"]))
+    return fit_readout(net, clips, made, config, closed_shape)
+
+
 def anchors(examples: list[Example], count: int = 24) -> list[Example]:
     """Some made examples, evenly spread: they hold the shapes in place while the read-out is fitted."""
     return [examples[i] for i in np.unique(np.linspace(0, len(examples) - 1, count).astype(int))]
-
-
-def two_heads(scale: list[float]) -> list[np.ndarray]:
-    """The rows as from a head 5 % smaller and larger: the mean of both opinions is worth a hundredth of r."""
-    made = []
-    for warp in formant_warps(scale, 3, 0.05)[::2]:
-        view = np.eye(N_FEATURES, dtype=np.float32)
-        for at in (0, N_MFCC + 1):
-            view[at : at + N_MFCC, at : at + N_MFCC] = warp
-        made.append(view)
-    return made
 
 
 def naturalness(shard: Path) -> list[float]:
@@ -282,14 +197,19 @@ def extra_material(args: argparse.Namespace, front_end: dict[str, list[float]], 
     files = dataset.make([quiet], args.work / "examples", front_end, lips, 1, args.seed)
     examples = [e for f in files for e in dataset.load(f)]
     importance = [QUIET_IMPORTANCE] * len(examples)
-    if args.read_speech:
-        read = args.work / "corpus" / "read.npz"
-        if not read.is_file():
-            corpus.save(load_read_speech(args.read_speech), read)
-        files = dataset.make([read], args.work / "examples", front_end, lips, READ_VARIANTS, args.seed)
-        spoken = [e for f in files for e in dataset.load(f)]
-        examples += spoken
-        importance += [READ_IMPORTANCE] * len(spoken)
+    sources = {
+        "read": (args.read_speech, load_read_speech),
+        "untexted": (args.untexted_speech, load_untexted_speech),
+    }
+    for name, (folder, load) in sources.items():
+        if folder:
+            shard = args.work / "corpus" / f"{name}.npz"
+            if not shard.is_file():
+                corpus.save(load(folder), shard)
+            files = dataset.make([shard], args.work / "examples", front_end, lips, READ_VARIANTS, args.seed)
+            spoken = [e for f in files for e in dataset.load(f)]
+            examples += spoken
+            importance += [READ_IMPORTANCE[name]] * len(spoken)
     return Material(examples, np.array(importance), [], front_end["scale"])
 
 
@@ -319,6 +239,7 @@ DATA = [
     {"name": "BRIGHTER (SemEval-2025 task 11), the sentences spoken", "licence": "CC BY 4.0"},
     {"name": "GRID, speaker 1, even clips: times and levels of lips, thresholds", "licence": "CC BY 4.0"},
     {"name": "LJSpeech LJ001-0001..0032, in the second stage", "licence": "public domain"},
+    {"name": "LibriSpeech, six utterances of five readers, in the second stage", "licence": "CC BY 4.0"},
     {"name": "ICT-FaceKit: lip gap of each shape", "licence": "MIT"},
 ]  # fmt: skip
 
@@ -340,6 +261,7 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--batch", type=int, default=Schedule.batch)
     parser.add_argument("--settle-steps", type=int, default=2400, help="steps of the second stage")
     parser.add_argument("--quiet-sessions", type=int, default=60, help="of 8 s, in which nobody speaks")
+    parser.add_argument("--untexted-speech", type=Path, help="folder of .flac and .ogg without texts")
     parser.add_argument("--read-speech", type=Path, help="folder of read speech in LJSpeech's layout")
     parser.add_argument("--tiny", action="store_true", help="a net of a few thousand parameters, for tests")
     parser.add_argument("--seed", type=int, default=Schedule.seed)
@@ -366,22 +288,20 @@ def main(argv: list[str] | None = None) -> None:
     closed_shape = lips.shapes()[PHONE_INDEX["b"]]
     material = Material(examples, importance, held_out, front_end["scale"])
     net = train_both_stages(material, extra_material(args, front_end, lips), net_config, closed_shape, args)
-    if args.grid:
-        net = fit_readout(net, load_grid(args.grid, 0), anchors(examples), front_end, closed_shape)
-    export_mouth(net, args.out / "mouth.onnx", two_heads(front_end["scale"]))
     config = base_config(front_end, net_config, closed_shape)
+    if args.grid:
+        net = fit_to_lips(net, load_grid(args.grid, 0), anchors(examples), config, closed_shape)
+    export_mouth(net, args.out / "mouth.onnx", two_heads(front_end["scale"]))
     finish(args, config, shards, {"parameters": sum(p.numel() for p in net.parameters())})
 
 
 def finish(
     args: argparse.Namespace, config: dict[str, Any], shards: list[Path], facts: dict[str, Any]
 ) -> None:
-    """Train the manner net on what the mouth net hears, choose the operating point, measure, and write the
+    """Train the manner net on what the mouth net hears, measure, and write the
     manifest."""
     manner_net, manner_metrics = manner.train(shards, args.out / "mouth.onnx", config, args.seed)
     export_manner(manner_net, args.out / "manner.onnx")
-    if args.grid:
-        config["mouth"] |= operating_point.choose(load_grid(args.grid, 0), args.out, config)
     metrics: dict[str, Any] = {"manner": manner_metrics, **facts}
     shown = [a for a in sys.argv[1:]] if sys.argv[0].endswith("train.py") else []
     fields = {

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from audio2expr import Audio2Expr
-from audio2expr.training import corpus, train
+from audio2expr.features import cosine_basis
+from audio2expr.training import batches, corpus, train
 from avatar_engine.weights import verify
 
 from .made_data import make_face_model, make_grid, make_session
@@ -66,13 +67,13 @@ def test_a_face_model_with_other_lips_is_refused(tmp_path: Path) -> None:
 
 def test_formant_warps_keep_a_flat_spectrum_and_move_a_peak() -> None:
     scale = [2.0] * 24
-    warps = train.formant_warps(scale, 3)
+    warps = batches.formant_warps(scale, 3)
     flat = np.zeros(24, np.float32)
     flat[0] = 1
     for matrix in warps:
         np.testing.assert_allclose(flat @ matrix, flat, atol=1e-3)
     np.testing.assert_allclose(warps[1], np.eye(24), atol=1e-3)
-    basis = train.cosine_basis()
+    basis = cosine_basis()
     peak = np.exp(-(((np.arange(40) - 20) / 3.0) ** 2)).astype(np.float32)
     places = [int(np.argmax((peak @ basis.T) @ m @ basis)) for m in warps]
     assert places[0] > places[1] > places[2] or places[0] < places[1] < places[2]
