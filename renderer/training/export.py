@@ -178,14 +178,19 @@ def export(run: Path, rig_path: Path, frames: list[Path], out: Path) -> dict[str
 
 
 def limits(rows: list[dict[str, Any]], names: tuple[str, ...]) -> dict[str, Any]:
-    """The range of the controls that the avatar was trained on: 99.9 % quantiles."""
+    """The range of the controls that the avatar was trained on: 99.9 % quantiles, the same left and right."""
     weights = np.array([row["weights"] for row in rows])
     head, gaze = (np.abs(np.array([row[k] for row in rows])) for k in ("head_deg", "gaze_deg"))
     high = lambda x: np.round(np.quantile(x, 0.999, axis=0), 2).tolist()  # noqa: E731
+    bounds = dict(zip(names, high(weights), strict=True))
+    for name in names:
+        other = name.replace("Left", "Right")
+        if other != name and other in bounds:
+            bounds[name] = bounds[other] = max(bounds[name], bounds[other])
     return {
         "head_deg": dict(zip(("yaw", "pitch", "roll"), high(head), strict=True)),
         "gaze_deg": dict(zip(("x", "y"), high(gaze), strict=True)),
-        "weights": dict(zip(names, high(weights), strict=True)),
+        "weights": bounds,
     }
 
 
