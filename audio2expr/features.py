@@ -2,8 +2,7 @@
 model and no face.
 
 Everything is computed in blocks of one picture frame (640 samples, 4 rows) whose shapes never change, so a
-stream cut in any way
-gives the same bits. Row k depends on samples before 160 (k + 1) and on nothing later.
+stream cut in any way gives the same bits. Row k depends on samples before 160 (k + 1) and on nothing later.
 """
 
 from __future__ import annotations
@@ -115,8 +114,7 @@ def pitch(windows: Float32) -> tuple[Float32, Float32]:
     """Pitch in Hz (0 where unvoiced) and the strength of the period, 0..1; both float32 [k].
 
     windows: float32 [k, PITCH_WINDOW]. The autocorrelation of the windowed sound over that of the window
-    (Boersma 1993), below
-    PITCH_BAND_HZ, with a parabola through the best lag.
+    (Boersma 1993), below PITCH_BAND_HZ, with a parabola through the best lag.
     """
     centred = (windows - windows.mean(axis=1, keepdims=True)) * _PITCH_HANN
     spectrum = np.fft.rfft(centred, PITCH_FFT_SIZE)
@@ -160,10 +158,9 @@ class FrontEnd:
     """The streaming front end of one session: blocks in, rows out. State is of fixed size.
 
     Level: a follower of speech peaks (fast up, slow down) takes the gain of the recording out of the energy.
-    Spectrum: a running mean
-    over loud rows takes the colour of the channel out of the cepstrum; it begins at the mean of the training
-    set, so the first
-    syllables are as good as the rest, and remembers about MEMORY_ROWS.
+    Spectrum: a running mean over loud rows takes the colour of the channel out of the cepstrum; it begins at
+    the mean of the training set, so the first syllables are as good as the rest, and remembers about
+    MEMORY_ROWS.
     """
 
     prior_mean: Float32

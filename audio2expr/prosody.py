@@ -45,8 +45,8 @@ class Prosody:
     def push(self, block: Block, speech: float, voiced: float) -> Float32:
         """Take one frame in and describe the manner of speaking.
 
-        speech, voiced: 0..1, the net's opinion of this frame. Returns float32 [N_PROSODY], each of about unit
-        size: the present against the habit, how much it varies, and how much has been heard.
+        speech, voiced: 0..1, the net's opinion of this frame. Returns float32 [N_PROSODY], each of about
+        unit size: the present against the habit, how much it varies, and how much has been heard.
         """
         if speech > 0.5:
             self.frames += 1

@@ -2,9 +2,8 @@
 file format.
 
 Sound is taken in blocks of one picture frame. Frame i is worked out when block i + LOOKAHEAD_BLOCKS is
-complete, from the last
-`window_rows` feature rows, by one run of a net of fixed shape: so the frames of a stream are the same bits
-however it is cut.
+complete, from the last `window_rows` feature rows, by one run of a net of fixed shape: so the frames of a
+stream are the same bits however it is cut.
 """
 
 from __future__ import annotations
@@ -152,8 +151,8 @@ class Audio2ExprStream:
         n_emotions: int,
     ) -> None:
         """`read_mouth`: float32 [1, window_rows, N_FEATURES] -> channel weights [1, c] and probabilities [1,
-        3] of closed lips, speech
-        and vowel. `read_manner`: float32 [1, N_PROSODY] -> emotions and arousal [1, e + 1]."""
+        3] of closed lips, speech and vowel. `read_manner`: float32 [1, N_PROSODY] -> emotions and arousal
+        [1, e + 1]."""
         self._config = config
         self._front_end = front_end
         self._read_mouth = read_mouth
@@ -172,8 +171,7 @@ class Audio2ExprStream:
         """Take speech in and give the frames that can be known now.
 
         samples: float32 [n], mono 16 kHz, any n >= 0; louder than 1 is fine. ValueError where the type or
-        shape is another, a sample is
-        NaN or infinite, or after flush().
+        shape is another, a sample is NaN or infinite, or after flush().
         """
         self._check(samples)
         self._taken += len(samples)

@@ -5,8 +5,7 @@ weights; no net.
     FOLDER] [--motion FOLDER]
 
 `--motion` takes a folder of NAME.json motion files (`names`, `frames[].weights`) made by the whole chain,
-instead of the net alone.
-The last line printed is JSON.
+instead of the net alone. The last line printed is JSON.
 """
 
 from __future__ import annotations

@@ -94,8 +94,8 @@ def export_mouth(net: MouthNet, path: Path, views: list[np.ndarray] | None = Non
     """Write the net of one window: rows [1, window_rows, N_FEATURES] -> weights [1, CHANNELS], opinions [1,
     3] as probabilities.
 
-    `views`: matrices float32 [N_FEATURES, N_FEATURES] that rows are multiplied by; the net looks through each
-    and gives the mean.
+    `views`: matrices float32 [N_FEATURES, N_FEATURES] that rows are multiplied by; the net looks through
+    each and gives the mean.
     """
     net = _as_kept(net)
     rows = net.config.window_rows

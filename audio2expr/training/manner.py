@@ -2,8 +2,7 @@
 statistics, no mouth.
 
 It can only learn what the synthesisers vary (pace, pitch and its range) and what augment.py adds (loudness,
-brightness), so it is weak
-evidence about people; `train` measures it on voices it never heard.
+brightness), so it is weak evidence about people; `train` measures it on voices it never heard.
 """
 
 from __future__ import annotations

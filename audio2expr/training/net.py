@@ -115,8 +115,8 @@ def mouth_loss(
     closed_shape: Tensor,
     weights: LossWeights,
 ) -> tuple[Tensor, dict[str, float]]:
-    """The loss of a batch and its parts. target: weights [b, t, c], closed, speech, voiced [b, t], phone
-    [b, t], known [b, t]."""
+    """The loss of a batch and its parts. target: weights [b, t, c], closed, speech, voiced [b, t], phone [b,
+    t], known [b, t]."""
     mouth, opinions, phones = outputs
     known = target["known"]
     total = known.sum()

@@ -58,7 +58,7 @@ def _value(report: MouthReport) -> float:
     """
     missed = 3 * max(0.0, 0.96 - report.closure_recall) + max(0.0, 0.95 - report.closure_recall_strict)
     inside = 0.4 * max(0.0, report.false_closures_inside_per_s - 0.15)
-    return report.r - missed - inside - 0.1 * max(0.0, report.false_closures_per_s - 0.3)
+    return report.r - missed - inside - 0.2 * max(0.0, report.false_closures_per_s - 0.3)
 
 
 def report(folder: Path, grid: Path | None, shards: list[Path]) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """The phone alphabet of the trainer and the ways into it from each synthesiser. Knows no sound and no lips.
 
 Canonical phones are lower-case ARPAbet without diphthongs, plus three vowels that English lacks: `ue`
-(French u), `oe` (French eu)
-and `ix` (Russian y, Chinese -i). A diphthong becomes its two vowels, since the mouth really makes two shapes.
+(French u), `oe` (French eu) and `ix` (Russian y, Chinese -i). A diphthong becomes its two vowels, since the
+mouth really makes two shapes.
 """
 
 from __future__ import annotations

@@ -2,9 +2,8 @@
 the wanted one.
 
 The gap (aperture) is the mean height of the inner lip opening over the outer eye distance of ICT-FaceKit's
-mean head; it is linear in
-the weights. GAP and GAP_AT_REST are that model's numbers, and `gap_of_face_model` makes them again from a
-user's own copy.
+mean head; it is linear in the weights. GAP and GAP_AT_REST are that model's numbers, and `gap_of_face_model`
+makes them again from a user's own copy.
 """
 
 from __future__ import annotations

@@ -2,8 +2,7 @@
 features or lips.
 
 Natural voices matter more than hours: flite's awb, rms and slt and Festival's unit voices are statistics of
-real speakers.
-Every engine gives 16 kHz mono float32 and the same canonical phones.
+real speakers. Every engine gives 16 kHz mono float32 and the same canonical phones.
 """
 
 from __future__ import annotations

@@ -2,12 +2,10 @@
 sound.
 
 After Cohen and Massaro, "Modeling coarticulation in synthetic visual speech" (1993): every phone pulls the
-mouth towards its own
-shape with a dominance that is full during the phone and falls off exponentially before and behind it; the
-mouth is the mean of all
-shapes weighted by dominance. Since the gap between the lips is linear in the weights, and each phone's shape
-has exactly the fitted
-gap, the gap of the blended shape is the fitted curve.
+mouth towards its own shape with a dominance that is full during the phone and falls off exponentially before
+and behind it; the mouth is the mean of all shapes weighted by dominance. Since the gap between the lips is
+linear in the weights, and each phone's shape has exactly the fitted gap, the gap of the blended shape is the
+fitted curve.
 """
 
 from __future__ import annotations
@@ -249,8 +247,8 @@ def load_grid(folder: Path, parity: int | None) -> list[RealClip]:
 
 
 def fit(clips: list[RealClip], steps: int = 400, seed: int = 0) -> LipModel:
-    """The lip model that follows the real lips of `clips` best, held near its prior; gradient descent,
-    about 10 s for 40 clips."""
+    """The lip model that follows the real lips of `clips` best, held near its prior; gradient descent, about
+    10 s for 40 clips."""
     import torch
 
     torch.manual_seed(seed)

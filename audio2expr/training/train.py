@@ -1,13 +1,12 @@
 """Makes the weights of audio2expr, from texts to the manifest, in one command:
 
-    python -m audio2expr.training.train --out audio2expr/weights/base --work data/audio --texts
-    BRIGHTER/train \\
-        --grid GRID --face-model ict_facekit.npz --hours 3 --read-speech LJSPEECH
+    python -m audio2expr.training.train --out audio2expr/weights/base --work data/audio \\
+        --texts BRIGHTER/train --grid GRID --face-model ict_facekit.npz \\
+        --read-speech LJSPEECH --untexted-speech LIBRISPEECH
 
-Needs espeak-ng, flite and festival (Debian packages; see voices.py). `--grid` fits the lip model again and
-picks the operating point
-on the even clips; without it the fitted lip model of the repository is used. Made corpora stay in `--work`
-and are used again.
+Needs espeak-ng, flite and festival (Debian packages; see voices.py) and, for read speech, pocketsphinx. With
+`--grid` the lip model, the read-out and the thresholds are fitted on its even clips; without it the fitted
+lip model of the repository is used. Made corpora stay in `--work` and are used again.
 """
 
 from __future__ import annotations
@@ -298,8 +297,7 @@ def main(argv: list[str] | None = None) -> None:
 def finish(
     args: argparse.Namespace, config: dict[str, Any], shards: list[Path], facts: dict[str, Any]
 ) -> None:
-    """Train the manner net on what the mouth net hears, measure, and write the
-    manifest."""
+    """Train the manner net on what the mouth net hears, measure, and write the manifest."""
     manner_net, manner_metrics = manner.train(shards, args.out / "mouth.onnx", config, args.seed)
     export_manner(manner_net, args.out / "manner.onnx")
     metrics: dict[str, Any] = {"manner": manner_metrics, **facts}

@@ -1,5 +1,5 @@
-"""Who speaks in the training set, how much, and in which manners. Knows names of voices and their habits,
-no sound."""
+"""Who speaks in the training set, how much, and in which manners. Knows names of voices and their habits, no
+sound."""
 
 from __future__ import annotations
 
