@@ -141,8 +141,10 @@ class Spline:
             system, right, flags=cv2.DECOMP_LU
         )  # numpy's BLAS may spin threads for this small one
         solution = solution.astype(np.float32)
-        bent = self._radial_of_grid(source.astype(np.float32)) @ solution[:n]
-        field = bent + solution[n] + self._grid @ solution[n + 1 :]
+        # OpenCV's product, not numpy's: BLAS threads that spin on after it would slow the network down by
+        # half
+        bent = cv2.gemm(self._radial_of_grid(source.astype(np.float32)), solution[:n], 1, None, 0)
+        field = bent + solution[n] + cv2.gemm(self._grid, solution[n + 1 :], 1, None, 0)
         cells = BOX_SIZE // 8
         grid = field.reshape(cells, cells, 2)
         # linear: OpenCV's cubic bends straight lines by a third of a pixel
