@@ -19,14 +19,15 @@ UInt8 = NDArray[np.uint8]
 
 
 class OnnxBackend:
-    """Draws with ONNX Runtime on `threads` threads that spin during a frame, never between two."""
+    """Draws with ONNX Runtime on `threads` threads that do not spin."""
 
     def __init__(self, folder: Path, graph: str, threads: int) -> None:
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
-        options.add_session_config_entry("session.intra_op.allow_spinning", "1")
-        options.add_session_config_entry("session.force_spinning_stop", "1")
+        options.add_session_config_entry(
+            "session.intra_op.allow_spinning", "0"
+        )  # the encoder needs the cores too
         self._session = ort.InferenceSession(str(folder / graph), options, providers=["CPUExecutionProvider"])
         self.geometry = Geometry(load_rig(folder / "rig.safetensors"))
         with safe_open(folder / "generator.safetensors", "numpy") as file:
@@ -43,18 +44,18 @@ class OnnxBackend:
         """The guide texture where the spline takes it, float32 [channels, 88, 88]."""
         side = self._guide_texture[0].shape[0]
         across, down = cv2.split(guides.warp * side - 0.5)
-        carried = [
-            cv2.remap(part, across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-            for part in self._guide_texture
-        ]
-        return np.concatenate([part.reshape(CELLS, CELLS, -1) for part in carried], 2).transpose(2, 0, 1)
+        carried = np.empty((4 * len(self._guide_texture), CELLS, CELLS), np.float32)
+        for k, part in enumerate(self._guide_texture):
+            moved = cv2.remap(part, across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+            cv2.split(moved, list(carried[4 * k : 4 * k + 4]))
+        return carried
 
     def network(self, controls: Float32, guides: Guides) -> tuple[Float32, Float32]:
         """Canvas [56, 64, 64] and box [64, 88, 88] for one frame."""
         feed = {
             "controls": controls[None],
             "masks": guides.masks[None].astype(np.float32) * np.float32(1 / 255),
-            "carried": np.ascontiguousarray(self.carry(guides))[None],
+            "carried": self.carry(guides)[None],
             "warp": guides.warp[None],
         }
         canvas, box = self._session.run(None, feed)

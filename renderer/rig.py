@@ -1,5 +1,4 @@
-"""The landmark rig: controls -> where the face's points lie in the picture. Knows numpy and OpenCV; no mesh, no
-network.
+"""The landmark rig: controls -> where the face's points lie in the picture. Knows no mesh and no network.
 
 The points (68 landmarks, face, lids, teeth, irises) were read off the scene's labels for thousands of random
 controls; a ridge regression on polynomials of the controls reproduces them (`renderer.training.rig` fits it

@@ -134,7 +134,7 @@ def feeds(
             {
                 "controls": control_vector(weights, head, gaze)[None],
                 "masks": guides.masks[None].astype(np.float32) / 255,
-                "carried": np.ascontiguousarray(backend.carry(guides))[None],
+                "carried": backend.carry(guides)[None],
                 "warp": guides.warp[None],
             }
         )
