@@ -252,6 +252,9 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--texts", type=Path, help="folder of <language>.csv with a column `text`")
     parser.add_argument("--grid", type=Path, help="folder with lips.json, phones.json and NAME.flac")
     parser.add_argument(
+        "--save-lips", action="store_true", help="keep the lips fitted on --grid for runs without"
+    )
+    parser.add_argument(
         "--face-model", type=Path, help=".npz of ICT-FaceKit, to check the lip gaps of shapes.py"
     )
     parser.add_argument("--hours", type=float, default=3.0)
@@ -277,6 +280,8 @@ def main(argv: list[str] | None = None) -> None:
     if args.face_model:
         check_gaps(args.face_model)
     lips = fit(load_grid(args.grid, 0)) if args.grid else LipModel.load()
+    if args.save_lips:
+        save_lips(lips)
     shards = corpus.make(args.work / "corpus", args.hours, args.texts, args.seed)
     front_end = _front_end_constants(args.work / "front_end.json", shards[0])
     files = dataset.make(shards, args.work / "examples", front_end, lips, args.variants, args.seed)
