@@ -13,14 +13,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from renderer.geometry import BOX_SIZE, BOX_START, RIGID_LAYERS, SIZE, Guides
+from renderer.geometry import BOX_SIZE, BOX_START, HAIR_REGION, RIGID_LAYERS, SIZE, Guides, box_feather
 
 Float32 = NDArray[np.float32]
 UInt8 = NDArray[np.uint8]
 
 BOX = slice(BOX_START, BOX_START + BOX_SIZE)
-HAIR_X, HAIR_Y = slice(72, 440), slice(0, 432)
-"Where the hair texture is shown: HAIR_REGION of the network."
+HAIR_X, HAIR_Y = slice(HAIR_REGION[0], HAIR_REGION[2]), slice(HAIR_REGION[1], HAIR_REGION[3])
 
 
 @dataclass(frozen=True)
@@ -54,14 +53,6 @@ def make_textures(tensors: dict[str, Float32]) -> Textures:
         hair_motion=tensors["hair_motion"].astype(np.float32),
         feather=cv2.merge([box_feather()] * 3),
     )
-
-
-def box_feather(margin: int = 32) -> Float32:
-    """float32 [352, 352]: 0 at the edge of the face box, 1 from `margin` pixels inwards, smooth between."""
-    v = np.arange(BOX_SIZE, dtype=np.float32) + 0.5
-    ramp = np.clip(np.minimum(v, BOX_SIZE - v) / margin, 0, 1)
-    ramp = ramp * ramp * (3 - 2 * ramp)
-    return np.asarray(ramp[:, None] * ramp[None], np.float32)
 
 
 def shuffle(features: Float32, factor: int, out: Float32 | None = None) -> Float32:
@@ -119,7 +110,7 @@ class Composer:
         self._textures = textures
         self._small = blank(SIZE // 2, 3)
         self._picture, self._gate3 = blank(SIZE, 3), blank(SIZE, 3)
-        self._hair = np.empty((HAIR_Y.stop, HAIR_X.stop - HAIR_X.start, 3), np.float32)
+        self._hair = np.empty((HAIR_Y.stop - HAIR_Y.start, HAIR_X.stop - HAIR_X.start, 3), np.float32)
         self._hair_gate3 = np.empty_like(self._hair)
         self._gate = blank(SIZE)
         self._detail, self._face, self._face_gate3 = (

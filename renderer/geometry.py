@@ -23,6 +23,10 @@ UInt8 = NDArray[np.uint8]
 
 SIZE = 512
 BOX_START, BOX_SIZE = 80, 352
+"""The face box, on both axes: every landmark of the training poses lies inside it. Divisible by 16: whole
+cells at 32 x 32."""
+HAIR_REGION = (72, 0, 440, 432)
+"x0, y0, x1, y1: where the hair texture is shown; hair reaches no farther, and the CPU saves half the warp."
 CELLS = BOX_SIZE // 4
 "Cells a side of the face box at the generator's 128 x 128 level."
 MASKS = (
@@ -268,6 +272,14 @@ def openings(landmarks: Float32) -> UInt8:
         region = canvas[layer, y0:y1, x0:x1]
         np.maximum(region, small, out=region)
     return canvas
+
+
+def box_feather(margin: int = 32) -> Float32:
+    """float32 [352, 352]: 0 at the edge of the face box, 1 from `margin` pixels inwards, smooth between."""
+    v = np.arange(BOX_SIZE, dtype=np.float32) + 0.5
+    ramp = np.clip(np.minimum(v, BOX_SIZE - v) / margin, 0, 1)
+    ramp = ramp * ramp * (3 - 2 * ramp)
+    return np.asarray(ramp[:, None] * ramp[None], np.float32)
 
 
 @dataclass(frozen=True)

@@ -52,14 +52,17 @@ class OnnxBackend:
 
     def network(self, controls: Float32, guides: Guides) -> tuple[Float32, Float32]:
         """Canvas [56, 64, 64] and box [64, 88, 88] for one frame."""
-        feed = {
+        canvas, box = self._session.run(None, self.feed(controls, guides))
+        return canvas[0], box[0]
+
+    def feed(self, controls: Float32, guides: Guides) -> dict[str, Float32]:
+        """The graph's inputs for one frame."""
+        return {
             "controls": controls[None],
             "masks": guides.masks[None].astype(np.float32) * np.float32(1 / 255),
             "carried": self.carry(guides)[None],
             "warp": guides.warp[None],
         }
-        canvas, box = self._session.run(None, feed)
-        return canvas[0], box[0]
 
     def draw(self, controls: Float32, weights: Float32, head_rad: Float32, gaze_rad: Float32) -> UInt8:
         """uint8 [512, 512, 4], RGBA, opaque."""

@@ -26,14 +26,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-SIZE = 512
-BOX_START, BOX_SIZE = 80, 352
-"""The face box, on both axes: every landmark of the training poses lies inside it. Divisible by 16: whole
-cells at 32 x 32."""
-HAIR_REGION = (72, 0, 440, 432)
-"x0, y0, x1, y1: where the hair texture is shown; hair reaches no farther, and the CPU saves half the warp."
+from renderer.geometry import BOX_SIZE, BOX_START, CELLS, HAIR_REGION, RIGID_LAYERS, SIZE, box_feather
+
 CANVAS_LAYERS = ("plate", "hair")
-BOX_LAYERS = ("face", "teeth_upper", "teeth_lower", "iris_left", "iris_right")
+BOX_LAYERS = ("face", *RIGID_LAYERS)
 
 
 @dataclass(frozen=True)
@@ -139,7 +135,7 @@ class Generator(nn.Module):  # type: ignore[misc]
         )
         self.hair_motion = nn.Parameter(torch.zeros(9, 6))
         "Head rotation (first and second order) -> change of the hair texture's affine map."
-        self.register_buffer("feather", box_feather(), persistent=False)
+        self.register_buffer("feather", torch.from_numpy(box_feather()), persistent=False)
 
     def features(
         self, controls: Tensor, masks: Tensor, warp: Tensor, window: Window | None = None
@@ -162,26 +158,26 @@ class Generator(nn.Module):  # type: ignore[misc]
     ) -> tuple[Tensor, Tensor]:
         """As `features`, from the style vector w [n, styles] and the guide texture already carried, [n, 16,
         88, 88]."""
-        level = torch.cat([masks, carried, warp.permute(0, 3, 1, 2) - 0.5], 1)
-        level = level.contiguous(memory_format=torch.channels_last)
-        guides = []
-        for conv, inject in zip(self.guide, self.inject, strict=True):
-            level = F.leaky_relu(conv(level), 0.2)
-            guides.append(inject(level))
+        guides = self.guide_maps(masks, carried, warp)
         x = self.const.expand(len(w), -1, -1, -1).contiguous(memory_format=torch.channels_last)
         for i in range(4):
-            guide = None
-            if i >= 2:  # the guide of the face box, laid into the canvas
-                cells = guides[4 - i].shape[-1]
-                start = BOX_START * cells // BOX_SIZE
-                end = 8 * 2**i - start - cells
-                guide = F.pad(guides[4 - i], (start, end, start, end))
+            guide = lay_into_canvas(guides[4 - i], i) if i >= 2 else None
             x = self.second[i](self.first[i](x, w, guide), w)
         box = window or Window.of_box(len(w))
         canvas = self.canvas_head(window.cut(x, 1) if window else x)
         guide = box.cut(guides[0], 2, BOX_START // 8)
         x = self.second[4](self.first[4](box.cut(x, 1), w, guide), w)
         return canvas, self.box_head(x)
+
+    def guide_maps(self, masks: Tensor, carried: Tensor, warp: Tensor) -> list[Tensor]:
+        """What the geometry adds inside the face box at 128, 64 and 32 cells a canvas side."""
+        level = torch.cat([masks, carried, warp.permute(0, 3, 1, 2) - 0.5], 1)
+        level = level.contiguous(memory_format=torch.channels_last)
+        maps = []
+        for conv, inject in zip(self.guide, self.inject, strict=True):
+            level = F.leaky_relu(conv(level), 0.2)
+            maps.append(inject(level))
+        return maps
 
     def forward(self, geometry: dict[str, Tensor], window: Window | None = None) -> Tensor:
         """The picture, [n, 3, 512, 512], BGR, about -1..1; with a window only that part of it, [n, 3, 8 k, 8
@@ -221,7 +217,7 @@ class Generator(nn.Module):  # type: ignore[misc]
         detail = detail + 2 * gates[:, :1] * sample(self.textures["face"], warp * 2 - 1)
         grid = inner.positions(device)
         openings = inner.cut(geometry["openings"], 8, BOX_START // 8)
-        for k, name in enumerate(BOX_LAYERS[1:]):
+        for k, name in enumerate(RIGID_LAYERS):
             inside = grid @ geometry["affines"][:, k].transpose(1, 2)[:, None]
             gate = gates[:, min(k + 1, 3), None] * openings[:, int(k > 1), None]
             detail = detail + 2 * gate * sample(self.textures[name], inside, outside="zeros")
@@ -236,6 +232,14 @@ class Generator(nn.Module):  # type: ignore[misc]
         rest = torch.tensor([2 / SIZE, 0, -1, 0, 2 / SIZE, -1], device=head.device)
         scale = torch.tensor([2 / SIZE, 2 / SIZE, 1, 2 / SIZE, 2 / SIZE, 1], device=head.device)
         return (rest + scale * (terms @ self.hair_motion.float())).view(-1, 2, 3)
+
+
+def lay_into_canvas(guide: Tensor, level: int) -> Tensor:
+    """A map of the face box as one of the whole canvas, 8 * 2^level cells a side, zero outside."""
+    cells = CELLS // 2 ** (4 - level)
+    start = BOX_START * cells // BOX_SIZE
+    end = 8 * 2**level - start - cells
+    return F.pad(guide, (start, end, start, end))
 
 
 def enlarge(x: Tensor, factor: int) -> Tensor:
@@ -297,14 +301,6 @@ def hair_region(grid: Tensor) -> Tensor:
     x, y = grid[..., 0], grid[..., 1]
     inside = (x > x0) & (x < x1) & (y > y0) & (y < y1)
     return inside.float().view(-1, 1, *inside.shape[-2:])
-
-
-def box_feather(margin: int = 32) -> Tensor:
-    """[352, 352]: 0 at the edge of the face box, 1 from `margin` pixels inwards, smooth between."""
-    v = torch.arange(BOX_SIZE) + 0.5
-    ramp = (torch.minimum(v, BOX_SIZE - v) / margin).clamp(0, 1)
-    ramp = ramp * ramp * (3 - 2 * ramp)
-    return ramp[:, None] * ramp[None]
 
 
 def build(config: dict[str, Any]) -> Generator:

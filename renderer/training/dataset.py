@@ -94,6 +94,15 @@ def read_labels(folders: Iterable[Path]) -> list[dict[str, Any]]:
     return rows
 
 
+Controls = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+
+def face_controls(row: dict[str, Any]) -> Controls:
+    """Weights [52], head [3] and gaze [2] (radians) of a label, float32: what the renderer draws from."""
+    head, gaze = (np.radians(row[k]).astype(np.float32) for k in ("head_deg", "gaze_deg"))
+    return np.asarray(row["weights"], np.float32), head, gaze
+
+
 def is_validation(row: dict[str, Any]) -> bool:
     return int(Path(row["image"]).stem.split("_")[1]) % VALIDATION == VALIDATION // 2
 
@@ -111,10 +120,9 @@ def load(rows: list[dict[str, Any]], rig: Rig, kind: str) -> Frames:
         if picture is None or picture.shape[:2] != (side, side):
             raise ValueError(f"{row['path']}: not a picture of {side} x {side}")
         pictures.append(picture.transpose(2, 0, 1))
-        weights = np.asarray(row["weights"], np.float32)
-        head, gaze = (np.radians(row[k]).astype(np.float32) for k in ("head_deg", "gaze_deg"))
-        controls.append(control_vector(weights, head, gaze))
-        guides.append(geometry.guides(weights, head, gaze))
+        face = face_controls(row)
+        controls.append(control_vector(*face))
+        guides.append(geometry.guides(*face))
     stack = lambda name: torch.from_numpy(np.stack([getattr(g, name) for g in guides]))  # noqa: E731
     return Frames(
         names=[row["image"] for row in rows],

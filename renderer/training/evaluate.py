@@ -20,7 +20,7 @@ import torch
 
 from renderer.geometry import SIZE, bounding_box
 from renderer.torch_generator import Generator
-from renderer.training.dataset import Frames, crop, read_labels
+from renderer.training.dataset import Frames, crop, face_controls, read_labels
 
 PARTS = {"face": (slice(0, 68), 0), "mouth": (slice(48, 68), 6), "eyes": (slice(36, 48), 6)}
 
@@ -106,8 +106,7 @@ def judge_weights(weights: Path, folders: list[Path], sheet_path: Path | None) -
     results, pairs = [], []
     for row in read_labels(folders):
         truth = cv2.imread(str(row["path"])).astype(np.float32)
-        head, gaze = (np.radians(row[k]).astype(np.float32) for k in ("head_deg", "gaze_deg"))
-        rgba = portrait.draw(np.asarray(row["weights"], np.float32), head, gaze)
+        rgba = portrait.draw(*face_controls(row))
         x, y, w, h = row["box"]
         drawn = rgba[y : y + h, x : x + w, 2::-1].astype(np.float32)
         landmarks = np.asarray(row["landmarks68"], np.float32) - [x, y]

@@ -29,9 +29,9 @@ from renderer.geometry import BOX_SIZE, BOX_START, CELLS
 from renderer.onnx_backend import OnnxBackend
 from renderer.portrait import control_vector
 from renderer.rig import load_rig
-from renderer.torch_generator import Generator, ModulatedConv, build
-from renderer.training.dataset import is_validation, read_labels
-from renderer.training.evaluate import judge_weights
+from renderer.torch_generator import Generator, ModulatedConv, build, lay_into_canvas
+from renderer.training.dataset import Controls, face_controls, is_validation, read_labels
+from renderer.training.evaluate import judge_weights, psnr
 from renderer.training.quantise import quantise
 
 GATE_DB = 40.0
@@ -64,13 +64,6 @@ class Folded(nn.Module):
             y = y + guide
         return F.leaky_relu(y, 0.2)
 
-    def guide(self, guide: Tensor, following: Tensor, level: int) -> Tensor:
-        """The guide of a canvas level: modulated for the next layer, then laid into the canvas."""
-        cells = CELLS // 2 ** (4 - level)
-        start = BOX_START * cells // BOX_SIZE
-        end = 8 * 2**level - start - cells
-        return F.pad(guide * (following * 2**0.5).view(1, -1, 1, 1), (start, end, start, end))
-
     def forward(
         self, controls: Tensor, masks: Tensor, carried: Tensor, warp: Tensor
     ) -> tuple[Tensor, Tensor]:
@@ -78,20 +71,16 @@ class Folded(nn.Module):
         w = net.mapping(controls)
         first = [conv.modulation(w) for conv in net.first]
         second = [conv.modulation(w) for conv in net.second]
-        level = torch.cat([masks, carried, warp.permute(0, 3, 1, 2) - 0.5], 1)
-        guides = []
-        for conv, inject in zip(net.guide, net.inject, strict=True):
-            level = F.leaky_relu(conv(level), 0.2)
-            guides.append(inject(level))
+        guides = net.guide_maps(masks, carried, warp)
         x = net.const * first[0][0].view(1, -1, 1, 1)
         for i in range(4):
-            guide = self.guide(guides[4 - i], second[i][0], i) if i >= 2 else None
+            guide = lay_into_canvas(modulated(guides[4 - i], second[i][0]), i) if i >= 2 else None
             x = self.layer(net.first[i], x, first[i][1], second[i][0], guide)
             x = self.layer(net.second[i], x, second[i][1], first[i + 1][0] if i < 3 else None)
         canvas = net.canvas_head(x)
         start, cells = BOX_START // 8, BOX_SIZE // 8
         x = x[:, :, start : start + cells, start : start + cells] * first[4][0].view(1, -1, 1, 1)
-        guide = guides[0] * (second[4][0] * 2**0.5).view(1, -1, 1, 1)
+        guide = modulated(guides[0], second[4][0])
         x = self.layer(net.first[4], x, first[4][1], second[4][0], guide)
         x = self.layer(net.second[4], x, second[4][1], None)
         return canvas, net.box_head(x)
@@ -111,46 +100,22 @@ def export_graph(net: Generator, path: Path) -> None:
     onnx.checker.check_model(str(path))
 
 
-def frame_controls(rows: list[dict[str, Any]]) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Weights, head and gaze (radians) of labelled frames."""
-    return [
-        (
-            np.asarray(row["weights"], np.float32),
-            np.radians(row["head_deg"]).astype(np.float32),
-            np.radians(row["gaze_deg"]).astype(np.float32),
-        )
-        for row in rows
-    ]
+def modulated(guide: Tensor, styles: Tensor) -> Tensor:
+    """A guide that leaves its layer modulated for the next, like the features it is added to."""
+    return guide * (styles * 2**0.5).view(1, -1, 1, 1)
 
 
-def feeds(
-    backend: OnnxBackend, controls: list[tuple[np.ndarray, np.ndarray, np.ndarray]]
-) -> list[dict[str, np.ndarray]]:
+def feeds(backend: OnnxBackend, controls: list[Controls]) -> list[dict[str, np.ndarray]]:
     """The network's inputs for some controls."""
-    result = []
-    for weights, head, gaze in controls:
-        guides = backend.geometry.guides(weights, head, gaze)
-        result.append(
-            {
-                "controls": control_vector(weights, head, gaze)[None],
-                "masks": guides.masks[None].astype(np.float32) / 255,
-                "carried": backend.carry(guides)[None],
-                "warp": guides.warp[None],
-            }
-        )
-    return result
+    return [backend.feed(control_vector(*face), backend.geometry.guides(*face)) for face in controls]
 
 
-def agreement_db(
-    a: OnnxBackend, b: OnnxBackend, controls: list[tuple[np.ndarray, np.ndarray, np.ndarray]]
-) -> float:
+def agreement_db(a: OnnxBackend, b: OnnxBackend, controls: list[Controls]) -> float:
     """Mean PSNR between two back ends' pictures."""
-    values = []
-    for weights, head, gaze in controls:
-        vector = control_vector(weights, head, gaze)
-        left, right = (x.draw(vector, weights, head, gaze)[:, :, :3].astype(np.float64) for x in (a, b))
-        values.append(10 * np.log10(255**2 / max(np.square(left - right).mean(), 1e-6)))
-    return float(np.mean(values))
+    pairs = [
+        [x.draw(control_vector(*face), *face)[:, :, :3].astype(float) for x in (a, b)] for face in controls
+    ]
+    return float(np.mean([psnr(left, right) for left, right in pairs]))
 
 
 def export(run: Path, rig_path: Path, frames: list[Path], out: Path) -> dict[str, Any]:
@@ -166,11 +131,10 @@ def export(run: Path, rig_path: Path, frames: list[Path], out: Path) -> dict[str
     rows = [row for row in read_labels(frames) if not is_validation(row)]
     picked = [rows[i] for i in np.linspace(0, len(rows) - 1, CALIBRATION_FRAMES).astype(int)]
     reference = OnnxBackend(out, full.name, 2)
-    quantise(full, small, feeds(reference, frame_controls(picked)))
-    held_out = frame_controls([row for row in read_labels(frames) if is_validation(row)][:24])
-    agreement = agreement_db(
-        reference, OnnxBackend(out, small.name, 2), held_out or frame_controls(picked[:8])
-    )
+    quantise(full, small, feeds(reference, [face_controls(row) for row in picked]))
+    held_out = [row for row in read_labels(frames) if is_validation(row)][:24] or picked[:8]
+    controls = [face_controls(row) for row in held_out]
+    agreement = agreement_db(reference, OnnxBackend(out, small.name, 2), controls)
     graph = small if agreement >= GATE_DB else full
     print(json.dumps({"int8 against fp32 dB": round(agreement, 2), "shipped": graph.name}))
     (full if graph is small else small).unlink()

@@ -27,7 +27,7 @@ RIDGE = 1e-2
 
 def fit(controls: np.ndarray, xy: np.ndarray, group: np.ndarray, names: tuple[str, ...]) -> Rig:
     """controls [n, 57] (52 weights, head and gaze in degrees), xy [n, points, 2], group [points] -> Rig."""
-    keep = np.concatenate([np.flatnonzero(group == name)[::step] for name, step in GROUPS.items()])
+    keep = chosen(group)
     x = design(controls, names)
     scale = x.std(0) + 1e-6
     scale[0] = 1
@@ -38,6 +38,11 @@ def fit(controls: np.ndarray, xy: np.ndarray, group: np.ndarray, names: tuple[st
     return Rig(names, tuple(group[keep].tolist()), mean.astype(np.float32), solution.astype(np.float32))
 
 
+def chosen(group: np.ndarray) -> np.ndarray:
+    """Indices of the points of GROUPS among the labels' groups [points]."""
+    return np.concatenate([np.flatnonzero(group == name)[::step] for name, step in GROUPS.items()])
+
+
 def design(controls: np.ndarray, names: tuple[str, ...]) -> np.ndarray:
     """The regression's features of controls as the labels store them (angles in degrees)."""
     head, gaze = np.radians(controls[:, 52:55]), np.radians(controls[:, 55:57])
@@ -46,7 +51,7 @@ def design(controls: np.ndarray, names: tuple[str, ...]) -> np.ndarray:
 
 def errors(rig: Rig, controls: np.ndarray, xy: np.ndarray, group: np.ndarray) -> dict[str, float]:
     """Distance in pixels between rig and labels: mean and 95th percentile over all points and frames."""
-    keep = np.concatenate([np.flatnonzero(group == name)[::step] for name, step in GROUPS.items()])
+    keep = chosen(group)
     predicted = design(controls, rig.names).astype(np.float32) @ rig.coefficients + rig.mean
     distance = np.linalg.norm(predicted.reshape(len(xy), -1, 2) - xy[:, keep], axis=2)
     return {"mean_px": float(distance.mean()), "p95_px": float(np.quantile(distance, 0.95))}

@@ -3,8 +3,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from renderer.compose import Composer, box_feather, make_textures
-from renderer.geometry import CELLS, SIZE, Geometry, Guides
+from renderer.compose import Composer, make_textures
+from renderer.geometry import CELLS, SIZE, Geometry, Guides, box_feather
 from renderer.portrait import control_vector
 from renderer.rig import Rig
 from renderer.torch_generator import (
@@ -13,9 +13,6 @@ from renderer.torch_generator import (
     ModulatedConv,
     Window,
     build,
-)
-from renderer.torch_generator import (
-    box_feather as torch_feather,
 )
 from renderer.training.export import Folded
 
@@ -84,8 +81,8 @@ def test_the_cpu_composes_what_pytorch_composes(net: Generator, rig: Rig) -> Non
     assert difference.mean() < 0.5 and difference.max() < 4  # OpenCV samples on 1/32 pixel
 
 
-def test_both_feathers_are_one() -> None:
-    assert np.array_equal(torch_feather().numpy(), box_feather())
+def test_both_feathers_are_one(net: Generator) -> None:
+    assert np.array_equal(net.feather.numpy(), box_feather())
 
 
 def test_a_window_is_a_part_of_the_whole_picture(net: Generator, rig: Rig) -> None:
