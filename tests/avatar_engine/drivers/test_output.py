@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import stat
@@ -110,28 +111,34 @@ def test_other_errors_pass_through(tmp_path: Path) -> None:
         raise KeyError("not the disk")
 
 
-@pytest.fixture
+@contextlib.contextmanager
 def small_files() -> Iterator[None]:
-    """No file may grow beyond 8 kB: the same path through the code as a full disk, without one."""
+    """No file may grow beyond 8 kB: the same path through the code as a full disk, without one.
+
+    Around the one call only: the limit holds for the whole process, and as a fixture it also cut off what
+    pytest itself wrote to a file.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (8_000, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 @pytest.mark.parametrize("name", ["film.mp4", "film.webm", "film.webp"])
-def test_a_film_that_does_not_fit_loses_nothing(tmp_path: Path, small_files: None, name: str) -> None:
+def test_a_film_that_does_not_fit_loses_nothing(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(b"the old film")
     noisy = (np.random.default_rng(0).uniform(-0.5, 0.5, 32_000).astype(np.float32), 16_000)
-    with pytest.raises(OutputError, match=f"{name}: cannot be written: File too large"):
+    with pytest.raises(OutputError, match=f"{name}: cannot be written: File too large"), small_files():
         api.render(noisy, output=tmp_path / name, size=512, models=SketchedModels())
     assert names(tmp_path) == [name] and (tmp_path / name).read_bytes() == b"the old film"
 
 
 @pytest.mark.parametrize("name", ["motion.json", "motion.csv"])
-def test_motion_that_does_not_fit_loses_nothing(tmp_path: Path, small_files: None, name: str) -> None:
+def test_motion_that_does_not_fit_loses_nothing(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("old")
-    with pytest.raises(OutputError, match="File too large"):
+    with pytest.raises(OutputError, match="File too large"), small_files():
         api.motion(SPEECH, output=tmp_path / name, models=SketchedModels())
     assert names(tmp_path) == [name] and (tmp_path / name).read_text() == "old"
 
