@@ -119,6 +119,16 @@ def build_text_reader(model: Path | None = None) -> TextModel:
     return reader
 
 
+def plain_text(text: str) -> str:
+    """A text as it is said, without its tags; UsageError for a malformed one. Loads no model."""
+    from text_emotion import split_text
+
+    try:
+        return " ".join(span.text.strip() for span in split_text(text) if span.text.strip())
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+
+
 def avatars() -> list[AvatarFacts]:
     """The avatars that are installed, by name; WeightsError for a manifest that cannot be read."""
     found = []

@@ -31,7 +31,7 @@ from avatar_engine.config import EmotionChoice, MotionOptions
 from avatar_engine.errors import UsageError
 from avatar_engine.motion.frames import HeardFrame
 from avatar_engine.motion.fusion import Face, Smoother
-from avatar_engine.motion.mood import Mood, PlacedText, Span, TextReading
+from avatar_engine.motion.mood import Mood, PlacedText, Present, Span, TextReading
 from avatar_engine.names import ARKIT_INDEX, ARKIT_NAMES, EMOTION_INDEX, EMOTION_NAMES
 from avatar_engine.types import (
     AudioChunk,
@@ -224,6 +224,10 @@ class Session:
         """What was said of the current speech's text up to the last frame given, as counted syllables
         tell."""
         return self._mood.heard_text()
+
+    def present(self) -> Present | None:
+        """The emotion in force and the words being said at the last frame given; None before the first."""
+        return self._mood.present()
 
     def take_warnings(self) -> list[str]:
         """One line each, given once: text in a script that the model does not know."""

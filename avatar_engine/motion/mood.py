@@ -73,6 +73,27 @@ class PlacedText:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class Saying:
+    """The span of text that is being said."""
+
+    start: int
+    "Samples since the session began."
+    text: str
+    length_s: float
+    "A guess: its syllables at the likeliest rate so far."
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """What holds at the frame given last."""
+
+    probs: tuple[float, ...]
+    "Of the emotion in force, as in EmotionScores."
+    source: EmotionSource
+    saying: Saying | None
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Scores:
     probs: Float64
@@ -95,6 +116,7 @@ class Mood:
         self._captions: list[PlacedText] = []
         self._warnings: list[str] = []
         self._silent = PHRASE_PAUSE_FRAMES + 1
+        self._in_force: _Scores | None = None
 
     def set_text(self, spans: Sequence[Span]) -> None:
         """All of the current utterance's text that is known so far, in spans."""
@@ -120,6 +142,7 @@ class Mood:
         self._captions += self._utterance.take_ended()
         scores = self._override or self._whole or spoken or self._voice.scores()
         self._stretches.step(index, scores)
+        self._in_force = scores
         self._silent = 0 if voiced >= VOICED else self._silent + 1
         return Feeling(scores.strengths.copy(), scores.source, pause=self._silent == PHRASE_PAUSE_FRAMES)
 
@@ -141,6 +164,13 @@ class Mood:
 
     def heard_text(self) -> str:
         return self._utterance.heard_text()
+
+    def present(self) -> Present | None:
+        """What holds at the frame stepped last; None before the first."""
+        scores = self._in_force
+        if scores is None:
+            return None
+        return Present(tuple(map(float, scores.probs)), scores.source, self._utterance.saying())
 
 
 def _chosen(choice: EmotionChoice, source: EmotionSource) -> _Scores:
@@ -207,6 +237,13 @@ class _Utterance:
         if self._scores is None:
             self._scores = self._read(self._spans[span])
         return self._scores
+
+    def saying(self) -> Saying | None:
+        """The span being spoken."""
+        if self._current is None:
+            return None
+        text = self._spans[self._current].text
+        return Saying(self._began * SAMPLES_PER_FRAME, text, count_syllables(text) / self._placement.rate)
 
     def end(self, frame: int) -> list[PlacedText]:
         """The span being spoken, ended at `frame`."""

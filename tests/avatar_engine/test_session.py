@@ -378,3 +378,22 @@ def test_a_malformed_tag_is_refused_where_it_is_pushed_and_leaves_no_trace() -> 
     session.push_text("Good anger.")
     assert len(run(session, syllables(2))) == 50
     assert session.heard_text().startswith("Hello. Good")
+
+
+def test_the_present_names_the_emotion_in_force_and_the_sentence_being_said() -> None:
+    session = new_session()
+    assert session.present() is None
+    session.push_text("[joy] What a lovely day it is. And then it rained.")
+    push(session, SPEECH)
+    said = []
+    for frame in session.iterate():
+        present = session.present()
+        assert present is not None
+        if frame.index < 10:
+            assert present.source == "tag" and present.probs[EMOTION_NAMES.index("joy")] == 1
+        if present.saying is not None and present.saying not in said:
+            assert 0 <= present.saying.start <= frame.index * SAMPLES_PER_FRAME
+            said.append(present.saying)
+    texts = [saying.text for saying in said]
+    assert list(dict.fromkeys(texts)) == ["What a lovely day it is.", "And then it rained."]
+    assert all(0.2 < saying.length_s < 5 for saying in said)
