@@ -38,12 +38,12 @@ class GeneratorConfig:
 
     controls: int = 57
     styles: int = 192
-    channels: tuple[int, ...] = (160, 160, 192, 112, 80)
+    channels: tuple[int, ...] = (160, 160, 160, 96, 64)
     "At 8, 16, 32, 64 (canvas) and 128 (face box) cells a side."
     masks: int = 11
     guide_texture: tuple[int, int] = (16, 96)
     "Channels and side of the learned feature texture on the neutral face."
-    guide_channels: tuple[int, int, int] = (48, 64, 96)
+    guide_channels: tuple[int, int, int] = (32, 64, 96)
     "Of the face guide at 128, 64 and 32 cells."
     textures: dict[str, tuple[int, int]] = field(
         default_factory=lambda: {

@@ -58,6 +58,7 @@ def feature_matching(fake: list[Tensor], real: list[Tensor]) -> Tensor:
 
 
 def gradient_penalty(logits: Tensor, pictures: Tensor) -> Tensor:
-    """R1 (Mescheder et al. 2018): squared gradient of D at real pictures, mean over the batch."""
-    (gradient,) = torch.autograd.grad(logits.sum(), pictures, create_graph=True)
+    """R1 (Mescheder et al. 2018): squared gradient of D's mean logit at each real picture, mean over the
+    batch."""
+    (gradient,) = torch.autograd.grad(logits.mean((1, 2, 3)).sum(), pictures, create_graph=True)
     return gradient.square().sum((1, 2, 3)).mean()

@@ -28,7 +28,7 @@ from torch import Tensor, nn
 
 from renderer.geometry import BOX_SIZE, BOX_START, SIZE
 from renderer.rig import load_rig
-from renderer.torch_generator import Generator, GeneratorConfig, Window
+from renderer.torch_generator import Generator, GeneratorConfig, Window, build
 from renderer.training.dataset import Frames, crop, is_validation, load, part_weights, read_labels
 from renderer.training.discriminator import Discriminator, cut_patches, patch_corners
 from renderer.training.evaluate import judge, sheet
@@ -53,11 +53,13 @@ class Options:
     average: float = 0.998
     adversarial: float = 0.0
     "Weight of the adversarial loss, about .01; 0: supervised only."
-    matching: float = 0.1
+    matching: float = 0.01
     "Weight of feature matching, with the adversarial loss."
+    alone: int = 100
+    "Steps that the discriminator learns alone; for as many again the adversarial loss fades in."
     texture: float = 0.0
     "Weight of the texture loss."
-    penalty: float = 1.0
+    penalty: float = 0.1
     "R1's gamma, applied every 8th step."
     report: int = 2_000
     "Steps between judgements on the held-out frames."
@@ -180,13 +182,11 @@ class Trainer:
             with torch.no_grad():
                 _, known = judge_net(truth, masks)
         judge_net.requires_grad_(True)
-        ramp = min(1.0, step / 150)
         if step % 50 == 0:
             stats["real"], stats["fake"] = real_logits.mean().item(), fake_logits.mean().item()
-        weights = self.options.adversarial * ramp, self.options.matching * min(1.0, step / 200)
-        return 0.01 * weights[0] * F.softplus(-logits).mean() + 0.1 * weights[1] * feature_matching(
-            fake, known
-        )
+        ramp = min(1.0, max(0.0, (step + 1 - self.options.alone) / max(self.options.alone, 1)))
+        matching = self.options.matching * feature_matching(fake, known)
+        return ramp * (self.options.adversarial * F.softplus(-logits).mean() + matching)
 
     def save(self) -> None:
         state = {k: v.half().contiguous().cpu() for k, v in self.average.state_dict().items()}
@@ -256,6 +256,9 @@ def main(argv: list[str] | None = None) -> None:
     rig = load_rig(arguments.rig)
     rows = read_labels(arguments.frames)
     config = GeneratorConfig.tiny() if arguments.network == "tiny" else GeneratorConfig()
+    if arguments.resume:
+        earlier = json.loads((arguments.resume / "options.json").read_text(encoding="utf-8"))
+        config = build(earlier["config"]).config
     train = {
         k: load([r for r in rows if not is_validation(r)], rig, k).to(arguments.device)
         for k in ("face", "full")

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from safetensors.torch import load_file
 
 from avatar_engine.names import ARKIT_NAMES
@@ -18,6 +19,7 @@ from renderer.torch_backend import TorchBackend
 from renderer.torch_generator import GeneratorConfig
 from renderer.training import export, portrait
 from renderer.training.dataset import Frames, is_validation, load, part_weights, read_labels
+from renderer.training.discriminator import Discriminator
 from renderer.training.evaluate import measure
 from renderer.training.losses import laplacian_loss
 from renderer.training.rig import save
@@ -49,7 +51,7 @@ def run_folder(data: dict[str, Frames], frames_folder: Path, rig: Rig, tmp_path_
     options = Options(steps=4, faces=2, fulls=1, report=2, warmup=2)
     first = Trainer(config, data, options, out)
     first.run(held_out)
-    sharpen = dataclasses.replace(options, steps=2, adversarial=0.01, texture=1.0)
+    sharpen = dataclasses.replace(options, steps=3, adversarial=0.01, alone=1, texture=1.0)
     second = Trainer(config, data, sharpen, out)
     second.restart_from(load_file(out / "generator.safetensors"))
     second.run(held_out)
@@ -110,6 +112,38 @@ def test_training_learns(data: dict[str, Frames], tmp_path: Path) -> None:
     for step in range(12):
         trainer.step(step, 0.0)
     assert loss() < 0.7 * before
+
+
+def test_the_judge_learns_what_is_blurred() -> None:
+    torch.manual_seed(0)
+    judge_net = Discriminator(1, channels=(8, 12, 16))
+    optimizer = torch.optim.Adam(judge_net.parameters(), lr=2e-3, betas=(0.0, 0.99))
+
+    def patches() -> tuple[torch.Tensor, torch.Tensor]:
+        """Soft spots with fine grain, and the same without most of the grain."""
+        coarse = F.interpolate(torch.randn(8, 3, 4, 4), size=(32, 32), mode="bilinear") * 0.3
+        grain = torch.randn(8, 3, 32, 32) * 0.02
+        return coarse + grain, coarse + 0.6 * grain
+
+    masks = torch.zeros(8, 1, 32, 32)
+    for _ in range(40):
+        real, fake = patches()
+        loss = F.softplus(-judge_net(real, masks)[0]).mean() + F.softplus(judge_net(fake, masks)[0]).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    real, fake = patches()
+    with torch.no_grad():
+        right = (judge_net(real, masks)[0] > judge_net(fake, masks)[0]).float().mean()
+    assert right > 0.9
+
+
+def test_the_generator_hears_the_judge_only_after_a_while(data: dict[str, Frames], tmp_path: Path) -> None:
+    options = Options(faces=2, fulls=0, adversarial=0.01, alone=2)
+    trainer = Trainer(GeneratorConfig.tiny(), data, options, tmp_path)
+    patches = [torch.rand(4, c, 32, 32) for c in (3, 3, GeneratorConfig.tiny().masks)]
+    losses = [float(trainer.adversarial_loss(*patches, step, {})) for step in range(4)]
+    assert losses[:2] == [0.0, 0.0] and losses[2] > 0 and losses[3] > 0
 
 
 def test_a_run_leaves_evidence(run_folder: Path) -> None:

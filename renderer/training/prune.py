@@ -1,0 +1,153 @@
+"""Cuts the channels of a trained generator that matter least, as a start for training a faster one.
+
+    python -m renderer.training.prune --run runs/ava --frames FRAMES --rig RIG --out runs/slim
+
+The new widths are those of `GeneratorConfig`. A channel matters by its root mean square on training frames
+times the size of the weights that read it, the first-order form of He, Zhang & Sun 2017 ("Channel pruning for
+accelerating very deep neural networks"). What the cut takes away the training that follows has to mend:
+`renderer.training.train --resume`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from renderer.rig import load_rig
+from renderer.torch_generator import Generator, GeneratorConfig, ModulatedConv, build
+from renderer.training.dataset import load, read_labels
+
+FRAMES = 16
+"Frames on which channels are judged; they are many pixels each."
+
+
+@torch.no_grad()
+def pruned(net: Generator, config: GeneratorConfig, geometry: dict[str, Tensor]) -> Generator:
+    """A generator of `config`'s widths made of the channels of `net` that matter most.
+
+    geometry: some frames, as for `Generator.forward`. ValueError where `config` is wider than `net` or
+    differs in more than widths.
+    """
+    same = {"channels": net.config.channels, "guide_channels": net.config.guide_channels}
+    if dataclasses.replace(config, **same) != net.config:
+        raise ValueError("only the widths of a generator can be pruned")
+    sizes = _rms_of_outputs(net, geometry)
+    state = dict(net.state_dict())
+    _prune_trunk(net, config, sizes, state)
+    _prune_guides(net, config, sizes, state)
+    small = Generator(config)
+    small.load_state_dict(state)
+    return small
+
+
+def _rms_of_outputs(net: Generator, geometry: dict[str, Tensor]) -> dict[nn.Module, Tensor]:
+    """Root mean square of each channel that the convolutions put out, [channels] a module."""
+    sizes: dict[nn.Module, Tensor] = {}
+    hooks = []
+    for module in (*net.first, *net.second, *net.guide):
+        active = isinstance(module, ModulatedConv)  # the guides' leaky ReLU comes after the module
+
+        def keep(module: nn.Module, _inputs: object, output: Tensor, active: bool = active) -> None:
+            output = output if active else F.leaky_relu(output, 0.2)
+            sizes[module] = output.float().square().mean((0, 2, 3)).sqrt()
+
+        hooks.append(module.register_forward_hook(keep))
+    net.features(geometry["controls"], geometry["masks"], geometry["warp"])
+    for hook in hooks:
+        hook.remove()
+    return sizes
+
+
+def _reading(conv: nn.Conv2d | ModulatedConv) -> Tensor:
+    """How strongly a convolution reads each of its inputs, [inputs]; styles are near 1 and left out."""
+    return conv.weight.square().sum((0, 2, 3)).sqrt()
+
+
+def _best(scores: Tensor, count: int) -> Tensor:
+    """Indices of the `count` largest scores, in their old order."""
+    if count > len(scores):
+        raise ValueError(f"{count} channels cannot be cut out of {len(scores)}")
+    return scores.topk(count).indices.sort().values
+
+
+def _cut(state: dict[str, Tensor], keep: Tensor, rows: list[str], columns: list[str]) -> None:
+    """Keep those rows (outputs) and columns (inputs) of the named tensors."""
+    for name in rows:
+        state[name] = state[name][keep]
+    for name in columns:
+        state[name] = state[name][:, keep]
+
+
+def _prune_trunk(
+    net: Generator, config: GeneratorConfig, sizes: dict[nn.Module, Tensor], state: dict[str, Tensor]
+) -> None:
+    keep = _best(net.const.square().mean((0, 2, 3)) * _reading(net.first[0]), config.channels[0])
+    affine = ["affine.weight", "affine.bias"]
+    _cut(state, keep, [f"first.0.{a}" for a in affine], ["const", "first.0.weight"])
+    for i, count in enumerate(config.channels):
+        first, second = net.first[i], net.second[i]
+        keep = _best(sizes[first] * _reading(second), count)
+        written = [f"first.{i}.weight", f"first.{i}.bias", *(f"second.{i}.{a}" for a in affine)]
+        if i >= 2:
+            written += [f"inject.{4 - i}.weight", f"inject.{4 - i}.bias"]
+        _cut(state, keep, written, [f"second.{i}.weight"])
+        readers = {3: [net.first[4], net.canvas_head], 4: [net.box_head]}.get(i) or [net.first[i + 1]]
+        keep = _best(
+            sizes[second] * torch.stack([_reading(r) for r in readers]).square().sum(0).sqrt(), count
+        )
+        written, read = [f"second.{i}.weight", f"second.{i}.bias"], []
+        if i < 4:
+            written += [f"first.{i + 1}.{a}" for a in affine]
+            read.append(f"first.{i + 1}.weight")
+        if i >= 3:
+            read.append("canvas_head.weight" if i == 3 else "box_head.weight")
+        _cut(state, keep, written, read)
+
+
+def _prune_guides(
+    net: Generator, config: GeneratorConfig, sizes: dict[nn.Module, Tensor], state: dict[str, Tensor]
+) -> None:
+    for j, count in enumerate(config.guide_channels):
+        readers = [net.inject[j], *net.guide[j + 1 : j + 2]]
+        strength = torch.stack([_reading(r) for r in readers]).square().sum(0).sqrt()
+        keep = _best(sizes[net.guide[j]] * strength, count)
+        read = [f"inject.{j}.weight"] + [f"guide.{j + 1}.weight"] * (j < 2)
+        _cut(state, keep, [f"guide.{j}.weight", f"guide.{j}.bias"], read)
+
+
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--run", type=Path, required=True, help="run folder with the trained generator")
+    parser.add_argument("--frames", type=Path, nargs="+", required=True)
+    parser.add_argument("--rig", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    arguments = parser.parse_args(argv)
+    options = json.loads((arguments.run / "options.json").read_text(encoding="utf-8"))
+    net = build(options["config"]).eval()
+    state = load_file(arguments.run / "generator.safetensors")
+    net.load_state_dict({k: v.float() for k, v in state.items()})
+    rows = [row for row in read_labels(arguments.frames) if row["kind"] == "face"]
+    picked = torch.linspace(0, len(rows) - 1, min(FRAMES, len(rows))).long().tolist()
+    frames = load([rows[i] for i in picked], load_rig(arguments.rig), "face")
+    slim = {
+        k: v for k, v in dataclasses.asdict(GeneratorConfig()).items() if k in ("channels", "guide_channels")
+    }
+    small = pruned(net, dataclasses.replace(net.config, **slim), frames.geometry(torch.arange(len(frames))))
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    facts = {**options, "config": dataclasses.asdict(small.config), "pruned from": str(arguments.run)}
+    (arguments.out / "options.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+    state = {k: v.half().contiguous() for k, v in small.state_dict().items()}
+    save_file(state, arguments.out / "generator.safetensors")
+
+
+if __name__ == "__main__":
+    main()
