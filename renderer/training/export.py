@@ -21,7 +21,6 @@ import numpy as np
 import onnx
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from avatar_engine.weights import write_manifest
@@ -29,10 +28,11 @@ from renderer.geometry import BOX_SIZE, BOX_START, CELLS
 from renderer.onnx_backend import OnnxBackend
 from renderer.portrait import control_vector
 from renderer.rig import load_rig
-from renderer.torch_generator import Generator, ModulatedConv, build, lay_into_canvas
+from renderer.torch_generator import Generator, ModulatedConv, lay_into_canvas
 from renderer.training.dataset import Controls, face_controls, is_validation, read_labels
 from renderer.training.evaluate import judge_weights, psnr
 from renderer.training.quantise import quantise
+from renderer.training.runs import load_generator
 
 GATE_DB = 40.0
 "Least PSNR of int8 pictures against fp32 pictures."
@@ -122,8 +122,7 @@ def export(run: Path, rig_path: Path, frames: list[Path], out: Path) -> dict[str
     """Fill `out` with graph, tensors and rig; returns facts for the manifest."""
     out.mkdir(parents=True, exist_ok=True)
     options = json.loads((run / "options.json").read_text(encoding="utf-8"))
-    net = build(options["config"])
-    net.load_state_dict({k: v.float() for k, v in load_file(run / "generator.safetensors").items()})
+    net = load_generator(run)
     shutil.copyfile(run / "generator.safetensors", out / "generator.safetensors")
     shutil.copyfile(rig_path, out / "rig.safetensors")
     full, small = out / "generator.fp32.onnx", out / "generator.int8.onnx"

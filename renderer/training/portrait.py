@@ -6,16 +6,19 @@
 FRAMES is what `python -m renderer.synthesis render --avatar ava` wrote (several folders may be named),
 FACE_MODEL what its `convert` made of a copy of ICT-FaceKit and the grooms. The first training is
 supervised; the second goes on from it with the texture loss, which is what makes skin, lashes and teeth
-crisp. Steps that are already done in the work folder are not done again.
+crisp, and the discriminator. With `--start` it begins with the channels of trained weights that matter most
+instead of noise. Steps that are already done in the work folder are not done again.
 """
 
 from __future__ import annotations
 
 import argparse
+import shlex
+import sys
 from pathlib import Path
 
 from renderer.synthesis import rig_labels
-from renderer.training import export, rig, train
+from renderer.training import export, prune, rig, train
 
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
@@ -35,6 +38,9 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--work", type=Path, required=True, help="folder for labels, rig and runs")
     parser.add_argument("--out", type=Path, required=True, help="weights folder to write")
+    parser.add_argument(
+        "--start", type=Path, help="run or weights folder to begin with, pruned to the present widths"
+    )
     parser.add_argument("--minutes", type=float, nargs=2, default=(48.0, 27.0), help="of each training")
     parser.add_argument("--steps", type=int, default=1_000_000, help="of each training, at most")
     parser.add_argument("--network", choices=("full", "tiny"), default="full", help="tiny: for tests")
@@ -56,12 +62,20 @@ def main(argv: list[str] | None = None) -> None:
     common = ["--frames", *frames, "--rig", str(rig_file), "--device", options.device]
     common += ["--steps", str(options.steps), "--network", options.network]
     runs = [options.work / "supervised", options.work / "sharp"]
-    extras = [[], ["--resume", str(runs[0]), "--texture", "1", "--rate", "5e-4"]]
+    start = options.work / "start"
+    if options.start and not start.exists():
+        places = ["--frames", *frames, "--rig", str(rig_file), "--out", str(start)]
+        prune.main(["--run", str(options.start), "--network", options.network, *places])
+    sharpen = ["--resume", str(runs[0]), "--texture", "1", "--adversarial", ".01", "--rate", "3e-4"]
+    # what is trained already must not lose its texture while the rest is mended
+    extras = [["--resume", str(start), "--texture", "1"] if options.start else [], sharpen]
     for run, minutes, extra in zip(runs, options.minutes, extras, strict=True):
         if not (run / "done").exists():
             train.main([*common, "--out", str(run), "--minutes", str(minutes), *extra])
             (run / "done").touch()
-    command = f"python -m renderer.training.portrait --avatar {options.avatar} …"
+    command = shlex.join(
+        ["python", "-m", "renderer.training.portrait", *(sys.argv[1:] if argv is None else argv)]
+    )
     arguments = [
         "--run",
         str(runs[1]),

@@ -17,12 +17,13 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from renderer.rig import load_rig
-from renderer.torch_generator import Generator, GeneratorConfig, ModulatedConv, build
+from renderer.torch_generator import Generator, GeneratorConfig, ModulatedConv
 from renderer.training.dataset import load, read_labels
+from renderer.training.runs import load_generator
 
 FRAMES = 16
 "Frames on which channels are judged; they are many pixels each."
@@ -126,24 +127,23 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--run", type=Path, required=True, help="run folder with the trained generator")
+    parser.add_argument(
+        "--run", type=Path, required=True, help="run or weights folder of the trained generator"
+    )
     parser.add_argument("--frames", type=Path, nargs="+", required=True)
     parser.add_argument("--rig", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--network", choices=("full", "tiny"), default="full", help="tiny: for tests")
     arguments = parser.parse_args(argv)
-    options = json.loads((arguments.run / "options.json").read_text(encoding="utf-8"))
-    net = build(options["config"]).eval()
-    state = load_file(arguments.run / "generator.safetensors")
-    net.load_state_dict({k: v.float() for k, v in state.items()})
+    net = load_generator(arguments.run).eval()
     rows = [row for row in read_labels(arguments.frames) if row["kind"] == "face"]
     picked = torch.linspace(0, len(rows) - 1, min(FRAMES, len(rows))).long().tolist()
     frames = load([rows[i] for i in picked], load_rig(arguments.rig), "face")
-    slim = {
-        k: v for k, v in dataclasses.asdict(GeneratorConfig()).items() if k in ("channels", "guide_channels")
-    }
-    small = pruned(net, dataclasses.replace(net.config, **slim), frames.geometry(torch.arange(len(frames))))
+    wanted = GeneratorConfig.tiny() if arguments.network == "tiny" else GeneratorConfig()
+    slim = dataclasses.replace(net.config, channels=wanted.channels, guide_channels=wanted.guide_channels)
+    small = pruned(net, slim, frames.geometry(torch.arange(len(frames))))
     arguments.out.mkdir(parents=True, exist_ok=True)
-    facts = {**options, "config": dataclasses.asdict(small.config), "pruned from": str(arguments.run)}
+    facts = {"config": dataclasses.asdict(small.config), "pruned from": str(arguments.run)}
     (arguments.out / "options.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
     state = {k: v.half().contiguous() for k, v in small.state_dict().items()}
     save_file(state, arguments.out / "generator.safetensors")

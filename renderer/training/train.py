@@ -23,16 +23,17 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from renderer.geometry import BOX_SIZE, BOX_START, SIZE
 from renderer.rig import load_rig
-from renderer.torch_generator import Generator, GeneratorConfig, Window, build
+from renderer.torch_generator import Generator, GeneratorConfig, Window
 from renderer.training.dataset import Frames, crop, is_validation, load, part_weights, read_labels
 from renderer.training.discriminator import Discriminator, cut_patches, patch_corners
 from renderer.training.evaluate import judge, sheet
 from renderer.training.losses import feature_matching, gradient_penalty, laplacian_loss, texture_loss
+from renderer.training.runs import load_generator
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,7 +93,7 @@ class Trainer:
     def restart_from(self, state: dict[str, Tensor]) -> None:
         """Take over trained weights."""
         for net in (self.net, self.average):
-            net.load_state_dict({k: v.float() for k, v in state.items()})
+            net.load_state_dict(state)
 
     def autocast(self) -> torch.autocast:
         return torch.autocast(self.device.type, torch.bfloat16)
@@ -237,7 +238,7 @@ def parse(argv: list[str] | None = None) -> tuple[argparse.Namespace, Options]:
     parser.add_argument("--rig", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--resume", type=Path, help="run folder to go on from")
+    parser.add_argument("--resume", type=Path, help="run or weights folder to go on from")
     parser.add_argument("--network", choices=("full", "tiny"), default="full", help="tiny: for tests")
     for field in dataclasses.fields(Options):
         kind = type(field.default)
@@ -256,9 +257,8 @@ def main(argv: list[str] | None = None) -> None:
     rig = load_rig(arguments.rig)
     rows = read_labels(arguments.frames)
     config = GeneratorConfig.tiny() if arguments.network == "tiny" else GeneratorConfig()
-    if arguments.resume:
-        earlier = json.loads((arguments.resume / "options.json").read_text(encoding="utf-8"))
-        config = build(earlier["config"]).config
+    earlier = load_generator(arguments.resume) if arguments.resume else None
+    config = earlier.config if earlier else config
     train = {
         k: load([r for r in rows if not is_validation(r)], rig, k).to(arguments.device)
         for k in ("face", "full")
@@ -274,8 +274,8 @@ def main(argv: list[str] | None = None) -> None:
     (arguments.out / "options.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
     print(json.dumps(facts), flush=True)
     trainer = Trainer(config, train, options, arguments.out)
-    if arguments.resume:
-        trainer.restart_from(load_file(arguments.resume / "generator.safetensors"))
+    if earlier:
+        trainer.restart_from(earlier.state_dict())
     trainer.run(held_out)
 
 

@@ -70,15 +70,12 @@ def test_only_widths_can_be_cut() -> None:
         prune.pruned(wide_net(), wider, geometry())
 
 
-def test_the_command_writes_a_run_to_go_on_from(
-    frames_folder: Path, rig: Rig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_command_writes_a_run_to_go_on_from(frames_folder: Path, rig: Rig, tmp_path: Path) -> None:
     run = tmp_path / "run"
     run.mkdir()
     save(rig, run / "rig.safetensors")
     save_file(wide_net().state_dict(), run / "generator.safetensors")
     (run / "options.json").write_text(json.dumps({"config": dataclasses.asdict(WIDE)}))
-    monkeypatch.setattr(prune, "GeneratorConfig", GeneratorConfig.tiny)
     places = [
         "--run",
         run,

@@ -81,22 +81,17 @@ def weights_folder(run_folder: Path, frames_folder: Path, tmp_path_factory) -> P
 def test_one_command_makes_the_weights(frames_folder: Path, tmp_path: Path) -> None:
     controls, points, group = made_labels(800)
     np.savez(tmp_path / "labels.npz", controls=controls, xy=points, group=group, names=np.array(ARKIT_NAMES))
-    places = ["--labels", tmp_path / "labels.npz", "--frames", frames_folder, "--work", tmp_path / "work"]
-    arguments = [
-        "--avatar",
-        "made",
-        *places,
-        "--out",
-        tmp_path / "weights",
-        "--network",
-        "tiny",
-        "--steps",
-        "2",
-    ]
-    portrait.main([str(a) for a in arguments])
-    manifest = verify(tmp_path / "weights")
-    assert manifest.name == "made" and "portrait" in manifest.content["command"]
-    assert Portrait.load(tmp_path / "weights").size == 512
+    common = ["--avatar", "made", "--labels", tmp_path / "labels.npz", "--frames", frames_folder]
+    common += ["--network", "tiny", "--steps", "2"]
+    first, second = tmp_path / "weights", tmp_path / "again"
+    portrait.main([str(a) for a in [*common, "--work", tmp_path / "work", "--out", first]])
+    manifest = verify(first)
+    assert (
+        manifest.name == "made" and "renderer.training.portrait --avatar made" in manifest.content["command"]
+    )
+    assert Portrait.load(first).size == 512
+    portrait.main([str(a) for a in [*common, "--start", first, "--work", tmp_path / "more", "--out", second]])
+    assert f"--start {first}" in verify(second).content["command"]
 
 
 def test_training_learns(data: dict[str, Frames], tmp_path: Path) -> None:

@@ -1,0 +1,29 @@
+"""What a training run left: its generator, to go on from. Knows run folders and weights folders."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from safetensors.torch import load_file
+
+from renderer.torch_generator import Generator, build
+
+
+def load_generator(folder: Path) -> Generator:
+    """The float32 generator of a run folder (options.json) or of a weights folder (manifest.json).
+
+    FileNotFoundError where neither is there.
+    """
+    for name, path in (("options.json", ("config",)), ("manifest.json", ("config", "generator"))):
+        if (folder / name).exists():
+            config = json.loads((folder / name).read_text(encoding="utf-8"))
+            for key in path:
+                config = config[key]
+            net = build(config)
+            state = load_file(folder / "generator.safetensors")
+            net.load_state_dict({k: v.float() for k, v in state.items()})
+            return net
+    raise FileNotFoundError(
+        f"{folder}: neither options.json nor manifest.json there; name a run or weights folder"
+    )
