@@ -76,16 +76,8 @@ def test_the_command_writes_a_run_to_go_on_from(frames_folder: Path, rig: Rig, t
     save(rig, run / "rig.safetensors")
     save_file(wide_net().state_dict(), run / "generator.safetensors")
     (run / "options.json").write_text(json.dumps({"config": dataclasses.asdict(WIDE)}))
-    places = [
-        "--run",
-        run,
-        "--frames",
-        frames_folder,
-        "--rig",
-        run / "rig.safetensors",
-        "--out",
-        tmp_path / "slim",
-    ]
+    places = ["--run", run, "--frames", frames_folder, "--out", tmp_path / "slim"]
+    places += ["--rig", run / "rig.safetensors", "--network", "tiny"]
     prune.main([str(p) for p in places])
     options = json.loads((tmp_path / "slim" / "options.json").read_text())
     net = build(options["config"])
