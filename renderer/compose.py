@@ -13,7 +13,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from renderer.geometry import BOX_SIZE, BOX_START, HAIR_REGION, RIGID_LAYERS, SIZE, Guides, box_feather
+from renderer.geometry import (
+    BOX_SIZE,
+    BOX_START,
+    HAIR_REGION,
+    LIDS_REGION,
+    RIGID_LAYERS,
+    SIZE,
+    Guides,
+    box_feather,
+)
 
 Float32 = NDArray[np.float32]
 UInt8 = NDArray[np.uint8]
@@ -32,6 +41,8 @@ class Textures:
     face: Float32
     rigid: tuple[Float32, ...]
     "In the order of RIGID_LAYERS, with a border of one empty texel, for soft edges."
+    lids: Float32 | None
+    "Closed lids over LIDS_REGION of the neutral face; None in weights that have none."
     hair_motion: Float32
     "float32 [9, 6]: head rotation -> change of the hair's affine map."
     feather: Float32
@@ -50,6 +61,7 @@ def make_textures(tensors: dict[str, Float32]) -> Textures:
         hair=texture("hair"),
         face=texture("face"),
         rigid=tuple(texture(name) for name in RIGID_LAYERS),
+        lids=texture("lids") if "textures.lids" in tensors else None,
         hair_motion=tensors["hair_motion"].astype(np.float32),
         feather=cv2.merge([box_feather()] * 3),
     )
@@ -125,7 +137,7 @@ class Composer:
         self._bytes = np.empty((SIZE, SIZE, 3), np.uint8)
 
     def compose(self, canvas: Float32, box: Float32, controls: Float32, guides: Guides) -> UInt8:
-        """canvas [56, 64, 64] and box [64, 88, 88] of the network -> uint8 [512, 512, 4], RGBA."""
+        """canvas [56, 64, 64] and box [68, 88, 88] of the network -> uint8 [512, 512, 4], RGBA."""
         textures, picture = self._textures, self._picture
         face = self._beside.submit(self._face_detail, box, guides) if self._beside else None
         cv2.resize(shuffle(canvas[:48], 4, self._small), (SIZE, SIZE), picture)
@@ -150,7 +162,8 @@ class Composer:
         """What the face box adds to the canvas, [352, 352, 3]."""
         textures = self._textures
         detail = shuffle(box[:48], 4, self._detail)
-        cv2.resize(shuffle(sigmoid(box[48:]), 2), (BOX_SIZE, BOX_SIZE), self._box_gates)
+        gates = shuffle(sigmoid(box[48:]), 2)
+        cv2.resize(np.ascontiguousarray(gates[:, :, :4]), (BOX_SIZE, BOX_SIZE), self._box_gates)
         gate = cv2.split(self._box_gates, self._box_gate)
         height, width = textures.face.shape[:2]
         cv2.resize(guides.warp, (BOX_SIZE, BOX_SIZE), self._warp)
@@ -161,9 +174,33 @@ class Composer:
         cv2.remap(textures.face, self._across, self._down, cv2.INTER_LINEAR, self._face, cv2.BORDER_REPLICATE)
         cv2.merge([gate[0]] * 3, self._face_gate3)
         cv2.accumulateProduct(self._face, self._face_gate3, detail)
+        if textures.lids is not None:
+            self._add_lids(detail, np.ascontiguousarray(gates[:, :, 4]), guides.warp)
         for k, texture in enumerate(textures.rigid):
             add_rigid(detail, texture, guides.affines[k], gate[min(k + 1, 3)], guides.openings[int(k > 1)])
         return detail
+
+    def _add_lids(self, detail: Float32, gate: Float32, warp: Float32) -> None:
+        """Lay the closed lids into the face box; gate [176, 176]. `_across` and `_down` hold the warp."""
+        texture = self._textures.lids
+        assert texture is not None
+        x0, y0, x1, y1 = LIDS_REGION
+        there = (warp * SIZE > (x0 - 8, y0 - 8)) & (warp * SIZE < (x1 + 8, y1 + 8))
+        x, y, w, h = (4 * v for v in cv2.boundingRect(there.all(2).astype(np.uint8)))
+        region = (slice(max(y - 4, 0), y + h + 4), slice(max(x - 4, 0), x + w + 4))
+        height, width = texture.shape[:2]
+        face_height, face_width = self._textures.face.shape[:2]
+        scale_x, scale_y = width / (x1 - x0), height / (y1 - y0)
+        across = (self._across[region] + 0.5) * np.float32(SIZE / face_width * scale_x) - np.float32(
+            x0 * scale_x + 0.5
+        )
+        down = (self._down[region] + 0.5) * np.float32(SIZE / face_height * scale_y) - np.float32(
+            y0 * scale_y + 0.5
+        )
+        shut = cv2.remap(texture, across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+        shown = cv2.resize(gate, (BOX_SIZE, BOX_SIZE))[region]
+        part = detail[region]
+        part += shut * shown[:, :, None]
 
 
 def add_rigid(detail: Float32, texture: Float32, affine: Float32, gate: Float32, opening: UInt8) -> None:

@@ -42,6 +42,9 @@ MASKS = (
     "lower teeth",
     "lids",
 )
+LIDS_REGION = (152, 150, 360, 230)
+"""x0, y0, x1, y1 on the neutral face: where the texture of closed lids lies. Their lashes hang where the open
+eye has none, so one texture of the skin cannot hold both."""
 RIGID_LAYERS = ("teeth_upper", "teeth_lower", "iris_left", "iris_right")
 TEETH_POINTS = slice(6, 28)
 "Of a row of teeth: the front eleven pairs of (biting edge, crown); the molars turn away."

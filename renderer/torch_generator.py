@@ -26,10 +26,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from renderer.geometry import BOX_SIZE, BOX_START, CELLS, HAIR_REGION, RIGID_LAYERS, SIZE, box_feather
+from renderer.geometry import (
+    BOX_SIZE,
+    BOX_START,
+    CELLS,
+    HAIR_REGION,
+    LIDS_REGION,
+    RIGID_LAYERS,
+    SIZE,
+    box_feather,
+)
 
 CANVAS_LAYERS = ("plate", "hair")
-BOX_LAYERS = ("face", *RIGID_LAYERS)
+BOX_LAYERS = ("face", *RIGID_LAYERS, "lids")
 
 
 @dataclass(frozen=True)
@@ -49,9 +58,10 @@ class GeneratorConfig:
         default_factory=lambda: {
             "plate": (512, 512), "hair": (512, 512), "face": (512, 512),
             "teeth_upper": (48, 128), "teeth_lower": (48, 128), "iris_left": (48, 48), "iris_right": (48, 48),
+            "lids": (80, 208),
         }
     )  # fmt: skip
-    "Height and width of each picture texture."
+    "Height and width of each picture texture; without lids the same texture of skin serves open and shut."
 
     @classmethod
     def tiny(cls) -> GeneratorConfig:
@@ -126,7 +136,8 @@ class Generator(nn.Module):  # type: ignore[misc]
         )
         self.inject = nn.ModuleList(nn.Conv2d(i, o, 1) for i, o in zip(g, (c[4], c[3], c[2]), strict=True))
         self.canvas_head = nn.Conv2d(c[3], 48 + 4 * len(CANVAS_LAYERS), 1)  # 1 x 1, as StyleGAN's toRGB:
-        self.box_head = nn.Conv2d(c[4], 48 + 4 * 4, 1)  # cheap enough to stay fp32 where the rest is int8
+        gates = 5 if "lids" in config.textures else 4
+        self.box_head = nn.Conv2d(c[4], 48 + 4 * gates, 1)  # cheap enough to stay fp32 where the rest is int8
         for head in (self.canvas_head, self.box_head):
             nn.init.normal_(head.weight, std=0.3 / head.in_channels**0.5)
             nn.init.zeros_(head.bias)
@@ -143,7 +154,7 @@ class Generator(nn.Module):  # type: ignore[misc]
         """What the exported graph gives.
 
         controls [n, 57]; masks [n, masks, 88, 88] 0..1; warp [n, 88, 88, 2]: where each cell of the box lies
-        on the neutral face, 0..1 of the 512 picture. Returns canvas [n, 48 + 8, 64, 64] and box [n, 48 + 16,
+        on the neutral face, 0..1 of the 512 picture. Returns canvas [n, 48 + 8, 64, 64] and box [n, 48 + 20,
         88, 88]: BGR for pixel shuffle x 4 and gate logits for pixel shuffle x 2.
         """
         w = self.mapping(controls)
@@ -215,6 +226,9 @@ class Generator(nn.Module):  # type: ignore[misc]
             0, 2, 3, 1
         )
         detail = detail + 2 * gates[:, :1] * sample(self.textures["face"], warp * 2 - 1)
+        if "lids" in self.textures:
+            shut = sample(self.textures["lids"], on_lids(warp), outside="zeros")
+            detail = detail + 2 * gates[:, 4:] * shut
         grid = inner.positions(device)
         openings = inner.cut(geometry["openings"], 8, BOX_START // 8)
         for k, name in enumerate(RIGID_LAYERS):
@@ -293,6 +307,13 @@ def pixel_grid(size: int, device: torch.device, start: int = 0) -> Tensor:
     v = torch.arange(size, device=device) + (start + 0.5)
     y, x = torch.meshgrid(v, v, indexing="ij")
     return torch.stack([x, y, torch.ones_like(x)], -1)
+
+
+def on_lids(warp: Tensor) -> Tensor:
+    """Positions on the neutral face, 0..1 of the picture -> -1..1 on the texture of the closed lids."""
+    x0, y0, x1, y1 = LIDS_REGION
+    corner, size = warp.new_tensor([x0, y0]), warp.new_tensor([x1 - x0, y1 - y0])
+    return (warp * SIZE - corner) * (2 / size) - 1
 
 
 def hair_region(grid: Tensor) -> Tensor:

@@ -33,14 +33,21 @@ FRAMES = 16
 def pruned(net: Generator, config: GeneratorConfig, geometry: dict[str, Tensor]) -> Generator:
     """A generator of `config`'s widths made of the channels of `net` that matter most.
 
-    geometry: some frames, as for `Generator.forward`. ValueError where `config` is wider than `net` or
-    differs in more than widths.
+    geometry: some frames, as for `Generator.forward`. A texture of closed lids that `net` lacks begins empty.
+    ValueError where `config` is wider than `net` or differs in more.
     """
     same = {"channels": net.config.channels, "guide_channels": net.config.guide_channels}
-    if dataclasses.replace(config, **same) != net.config:
+    lids = {k: v for k, v in config.textures.items() if k == "lids"}
+    if dataclasses.replace(config, **same) != dataclasses.replace(
+        net.config, textures=net.config.textures | lids
+    ):
         raise ValueError("only the widths of a generator can be pruned")
     sizes = _rms_of_outputs(net, geometry)
     state = dict(net.state_dict())
+    if lids.keys() - net.config.textures.keys():
+        state["textures.lids"] = torch.zeros(1, 3, *lids["lids"])
+        for name in ("box_head.weight", "box_head.bias"):  # the gate's four rows; 0 is half open
+            state[name] = torch.cat([state[name], torch.zeros_like(state[name][:4])])
     _prune_trunk(net, config, sizes, state)
     _prune_guides(net, config, sizes, state)
     small = Generator(config)
@@ -140,7 +147,9 @@ def main(argv: list[str] | None = None) -> None:
     picked = torch.linspace(0, len(rows) - 1, min(FRAMES, len(rows))).long().tolist()
     frames = load([rows[i] for i in picked], load_rig(arguments.rig), "face")
     wanted = GeneratorConfig.tiny() if arguments.network == "tiny" else GeneratorConfig()
-    slim = dataclasses.replace(net.config, channels=wanted.channels, guide_channels=wanted.guide_channels)
+    widths = {"channels": wanted.channels, "guide_channels": wanted.guide_channels}
+    textures = net.config.textures | {"lids": wanted.textures["lids"]}
+    slim = dataclasses.replace(net.config, textures=textures, **widths)
     small = pruned(net, slim, frames.geometry(torch.arange(len(frames))))
     arguments.out.mkdir(parents=True, exist_ok=True)
     facts = {"config": dataclasses.asdict(small.config), "pruned from": str(arguments.run)}

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -25,6 +27,16 @@ def net() -> Generator:
     for texture in net.textures.values():
         texture += 0.2 * torch.randn_like(texture)
     return net
+
+
+def without_lids(net: Generator) -> Generator:
+    """The same network in the form that has no texture of closed lids."""
+    textures = {k: v for k, v in net.config.textures.items() if k != "lids"}
+    old = Generator(dataclasses.replace(net.config, textures=textures)).eval().requires_grad_(False)
+    rows = old.box_head.weight.shape[0]
+    state = {k: v[:rows] if k.startswith("box_head") else v for k, v in net.state_dict().items()}
+    old.load_state_dict({k: v for k, v in state.items() if k != "textures.lids"})
+    return old
 
 
 def guides_and_controls(rig: Rig, seed: int) -> tuple[Guides, np.ndarray]:
@@ -68,7 +80,10 @@ def test_the_folded_graph_draws_what_the_network_draws(net: Generator, rig: Rig)
         torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-4)
 
 
-def test_the_cpu_composes_what_pytorch_composes(net: Generator, rig: Rig) -> None:
+@pytest.mark.parametrize("lids", [True, False])
+def test_the_cpu_composes_what_pytorch_composes(net: Generator, rig: Rig, lids: bool) -> None:
+    if not lids:
+        net = without_lids(net)
     guides, controls = guides_and_controls(rig, 1)
     geometry = as_tensors(guides, controls)
     canvas, box = net.features(geometry["controls"], geometry["masks"], geometry["warp"])

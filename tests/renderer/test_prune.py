@@ -62,6 +62,16 @@ def test_channels_that_nobody_reads_go_first() -> None:
         assert torch.allclose(before, after, atol=1e-5)
 
 
+def test_lids_that_are_new_begin_empty() -> None:
+    textures = {k: v for k, v in WIDE.textures.items() if k != "lids"}
+    torch.manual_seed(0)
+    net = Generator(dataclasses.replace(WIDE, textures=textures)).eval().requires_grad_(False)
+    grown = prune.pruned(net, WIDE, geometry())
+    (canvas, box), (new_canvas, new_box) = features(net), features(grown)
+    assert torch.equal(canvas, new_canvas) and torch.equal(box, new_box[:, : box.shape[1]])
+    assert not new_box[:, box.shape[1] :].any() and not grown.textures["lids"].any()
+
+
 def test_only_widths_can_be_cut() -> None:
     with pytest.raises(ValueError, match="only the widths"):
         prune.pruned(wide_net(), dataclasses.replace(WIDE, styles=4), geometry())
