@@ -1,0 +1,437 @@
+"""A server that speaks the live contract with drawn pictures and beeps, to test the browser side alone.
+
+    python tests/support/live_fake.py [--port 0] [--film FILE]
+
+prints its address; /fake tells and sets what it does. The picture holds a moving bar and, below, the frame
+number in 16 black and white fields. While it "speaks" a beep is heard and the middle of the picture is red.
+With a film, its pictures are shown instead.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import fractions
+import itertools
+import json
+import re
+import secrets
+import socket
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import uvicorn
+from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Mount, Route, WebSocketRoute
+from starlette.staticfiles import StaticFiles
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+WEB_CLIENT = Path(__file__).parents[2] / "web_client"
+CSP = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
+    "media-src 'self' blob:; connect-src 'self' ws: wss:; base-uri 'none'; form-action 'none'"
+)
+FPS, RATE, SIZE = 25, 48_000, 256
+SECONDS_A_LETTER = 0.05
+EMOTIONS = ("anger", "disgust", "fear", "joy", "neutral", "sadness", "surprise")
+WORDS = {"happy": "joy", "wonderful": "joy", "sorry": "sadness", "wow": "surprise", "furious": "anger"}
+
+
+@dataclass
+class Behaviour:
+    """What the server does next; set by POST /fake."""
+
+    key: str = ""
+    full_s: int = 0
+    "Retry-After of the refusals; 0: there is room."
+    voice: bool = True
+    chat: bool = True
+    media: bool = True
+    "False: the answer names a port where nothing listens."
+    frames: bool = True
+    status: int = 0
+    "Answer every request for a session with this."
+
+
+@dataclass
+class Session:
+    """One session: what it is asked to say, and who watches."""
+
+    id: str
+    token: str
+    events: asyncio.Queue[dict[str, Any]] = field(default_factory=asyncio.Queue)
+    peers: dict[str, RTCPeerConnection] = field(default_factory=dict)
+    sockets: list[WebSocket] = field(default_factory=list)
+    waiting: list[tuple[str, str, float]] = field(default_factory=list)
+    talking: asyncio.Task[None] | None = None
+    speaking: bool = False
+    upload: str = ""
+    received: int = 0
+    mirrored: int = 0
+    rate: int = 16_000
+    mirror: bool = False
+    interrupt: str = ""
+    "The command that stopped the speech."
+    text: str = ""
+
+    def tell(self, kind: str, **fields: object) -> None:
+        self.events.put_nowait({"type": kind, **fields})
+
+    def say(self, utterance: str, text: str, seconds: float) -> None:
+        if len(self.waiting) >= 4:
+            self.tell("error", code="busy", message="4 texts wait already", retryable=True, id=utterance)
+            return
+        self.waiting.append((utterance, text, seconds))
+        if self.talking is None or self.talking.done():
+            self.talking = asyncio.create_task(self._talk())
+
+    async def _talk(self) -> None:
+        while self.waiting:
+            utterance, text, seconds = self.waiting.pop(0)
+            began = time.monotonic()
+            self.speaking = True
+            heard: list[str] = []
+            self.tell("speech.started", id=utterance)
+            self.tell("state", state="speaking")
+            interrupted = False
+            try:
+                await self._sentences(utterance, text, seconds, heard)
+            except asyncio.CancelledError:
+                interrupted = True
+                self.waiting.clear()
+            position = min(seconds, time.monotonic() - began)
+            self.speaking = False
+            said = {"position_s": round(position, 3), "heard_text": "".join(heard).strip()}
+            self.tell("speech.finished", id=utterance, interrupted=interrupted, **said)
+            if interrupted:
+                self.tell("interrupted", id=self.interrupt, utterance=utterance, **said)
+            self.tell("state", state="idle")
+
+    async def _sentences(self, utterance: str, text: str, seconds: float, heard: list[str]) -> None:
+        at = 0.0
+        for sentence in re.findall(r"[^.!?]+[.!?]*\s*", text) or [""]:
+            length = seconds * len(sentence) / max(1, len(text))
+            if sentence.strip():
+                self.tell("caption", id=utterance, text=sentence.strip(), start_s=at, end_s=at + length)
+            for word, emotion in WORDS.items():
+                if word in sentence.lower():
+                    scores = {name: 0.92 if name == emotion else 0.04 for name in EMOTIONS}
+                    self.tell("emotion", scores=scores, source="text")
+            heard.append(sentence)
+            await asyncio.sleep(length)
+            at += length
+
+    async def close(self, code: int = 1000) -> None:
+        if self.talking:
+            self.talking.cancel()
+        for web_socket in self.sockets:
+            with contextlib.suppress(Exception):
+                await web_socket.close(code)
+        for peer in list(self.peers.values()):
+            await peer.close()
+
+
+class Pictures(MediaStreamTrack):
+    """25 pictures a second."""
+
+    kind = "video"
+
+    def __init__(self, session: Session, film: list[np.ndarray], behaviour: Behaviour, began: float) -> None:
+        super().__init__()
+        self._session, self._film, self._behaviour, self._began = session, film, behaviour, began
+        self._index = int((time.monotonic() - began) * FPS)
+
+    async def recv(self) -> av.VideoFrame:
+        self._index += 1
+        await asyncio.sleep(max(0.0, self._began + self._index / FPS - time.monotonic()))
+        while not self._behaviour.frames:
+            await asyncio.sleep(0.1)
+        frame = av.VideoFrame.from_ndarray(self._draw(), format="rgb24")
+        frame.pts, frame.time_base = self._index * (90_000 // FPS), fractions.Fraction(1, 90_000)
+        return frame
+
+    def _draw(self) -> np.ndarray:
+        if self._film:
+            talking = len(self._film) - 1
+            return self._film[self._index % talking if self._session.speaking else -1]
+        picture = np.full((SIZE, SIZE, 3), 96, np.uint8)
+        bar = self._index * 4 % SIZE
+        picture[: SIZE - 32, bar : bar + 8] = (90, 140, 220)
+        if self._session.speaking:
+            picture[96:160, 96:160] = (220, 30, 30)
+        for bit in range(16):
+            picture[SIZE - 32 :, bit * 16 : bit * 16 + 16] = 255 if self._index >> bit & 1 else 0
+        return picture
+
+
+class Beeps(MediaStreamTrack):
+    """Silence, and a tone while the session speaks."""
+
+    kind = "audio"
+
+    def __init__(self, session: Session, began: float) -> None:
+        super().__init__()
+        self._session, self._began = session, began
+        self._index = int((time.monotonic() - began) * 50)
+
+    async def recv(self) -> av.AudioFrame:
+        self._index += 1
+        await asyncio.sleep(max(0.0, self._began + self._index / 50 - time.monotonic()))
+        count = RATE // 50
+        at = np.arange(self._index * count, (self._index + 1) * count)
+        level = 6000 if self._session.speaking else 0
+        samples = (level * np.sin(at * (2 * np.pi * 440 / RATE))).astype(np.int16)
+        frame = av.AudioFrame.from_ndarray(samples[None], format="s16", layout="mono")
+        frame.sample_rate, frame.pts = RATE, self._index * count
+        frame.time_base = fractions.Fraction(1, RATE)
+        return frame
+
+
+class Server:
+    """The routes and what they share."""
+
+    def __init__(self, film: list[np.ndarray]) -> None:
+        self.film = film
+        self.behaviour = Behaviour()
+        self.sessions: dict[str, Session] = {}
+        self.made = 0
+        self.began = time.monotonic()
+
+    def app(self) -> Starlette:
+        sessions = "/v1/sessions"
+        routes = [
+            Route("/fake", self.fake, methods=["GET", "POST"]),
+            Route("/v1/info", self.info),
+            Route(sessions, self.create, methods=["POST"]),
+            Route(sessions + "/{id}", self.delete, methods=["DELETE"]),
+            Route(sessions + "/{id}/whep", self.whep, methods=["POST"]),
+            Route(sessions + "/{id}/whep/{viewer}", self.viewer, methods=["PATCH", "DELETE"]),
+            WebSocketRoute(sessions + "/{id}/ws", self.control),
+            Mount("/", StaticFiles(directory=WEB_CLIENT, html=True)),
+        ]
+        return Starlette(routes=routes, middleware=[Middleware(Headers)])
+
+    async def fake(self, request: Request) -> Response:
+        if request.method == "POST":
+            for name, value in (await request.json()).items():
+                if name == "drop":
+                    await self.drop(int(value))
+                elif name == "cut":
+                    for session in self.sessions.values():
+                        for web_socket in session.sockets:
+                            await web_socket.close(int(value))
+                elif name == "tell":
+                    for session in self.sessions.values():
+                        session.events.put_nowait(value)
+                else:
+                    setattr(self.behaviour, name, value)
+        live = self.sessions.values()
+        return JSONResponse(
+            {
+                "made": self.made,
+                "sessions": len(self.sessions),
+                "viewers": sum(len(session.peers) for session in live),
+                "received": sum(session.received for session in live),
+                "mirrored": sum(session.mirrored for session in live),
+                "rates": [session.rate for session in live],
+            }
+        )
+
+    async def drop(self, code: int) -> None:
+        for session in list(self.sessions.values()):
+            await session.close(code)
+        self.sessions.clear()
+
+    async def info(self, _request: Request) -> Response:
+        about = {"avatars": ["ava"], "sizes": [256, 384, 512], "default_size": SIZE, "device": "cpu"}
+        about |= {"version": "0.1.0", "voice": self.behaviour.voice, "chat": self.behaviour.chat}
+        return JSONResponse(about | {"auth": bool(self.behaviour.key)})
+
+    async def create(self, request: Request) -> Response:
+        set_to = self.behaviour
+        if set_to.status:
+            return JSONResponse({"detail": f"as set: {set_to.status}"}, set_to.status)
+        if set_to.key and request.headers.get("authorization") != f"Bearer {set_to.key}":
+            return JSONResponse({"detail": "API key wrong or missing"}, 401)
+        if set_to.full_s:
+            return JSONResponse({"detail": "2 of 2 places taken"}, 503, {"Retry-After": str(set_to.full_s)})
+        session = Session(secrets.token_hex(4), secrets.token_urlsafe(8))
+        self.sessions[session.id] = session
+        self.made += 1
+        here = f"/v1/sessions/{session.id}"
+        return JSONResponse(
+            {
+                "session_id": session.id,
+                "token": session.token,
+                "whep_url": f"{here}/whep",
+                "ws_url": f"{here}/ws?token={session.token}",
+                "expires_at": "2099-01-01T00:00:00Z",
+            },
+            201,
+        )
+
+    async def delete(self, request: Request) -> Response:
+        session = self.sessions.pop(request.path_params["id"], None)
+        if session is None:
+            return Response(status_code=404)
+        await session.close()
+        return Response(status_code=204)
+
+    async def whep(self, request: Request) -> Response:
+        session = self.sessions.get(request.path_params["id"])
+        if session is None:
+            return Response(status_code=404)
+        if request.headers.get("authorization") != f"Bearer {session.token}":
+            return Response(status_code=401)
+        offer = (await request.body()).decode()
+        peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        viewer = secrets.token_hex(4)
+        session.peers[viewer] = peer
+        await peer.setRemoteDescription(RTCSessionDescription(offer, "offer"))
+        peer.addTrack(Beeps(session, self.began))
+        peer.addTrack(Pictures(session, self.film, self.behaviour, self.began))
+        await peer.setLocalDescription(await peer.createAnswer())
+        answer = peer.localDescription.sdp
+        if not self.behaviour.media:
+            await peer.close()
+            answer = re.sub(r"(a=candidate:\S+ 1 udp \d+) \S+ \d+", r"\1 127.0.0.1 9", answer)
+        place = f"/v1/sessions/{session.id}/whep/{viewer}"
+        return Response(answer, 201, {"Location": place}, media_type="application/sdp")
+
+    async def viewer(self, request: Request) -> Response:
+        session = self.sessions.get(request.path_params["id"])
+        if request.method == "DELETE" and session:
+            peer = session.peers.pop(request.path_params["viewer"], None)
+            if peer:
+                await peer.close()
+        return Response(status_code=204)
+
+    async def control(self, web_socket: WebSocket) -> None:
+        session = self.sessions.get(web_socket.path_params["id"])
+        await web_socket.accept()
+        if session is None or web_socket.query_params.get("token") != session.token:
+            await web_socket.close(4404)
+            return
+        session.sockets.append(web_socket)
+        session.tell("ready", avatars=["ava"], sizes=[256, 384, 512], device="cpu")
+        sender = asyncio.create_task(_send(session, web_socket))
+        try:
+            while True:
+                message = await web_socket.receive()
+                if message["type"] == "websocket.disconnect":
+                    break
+                if message.get("bytes") is not None:
+                    _sound(session, message["bytes"])
+                else:
+                    _command(session, message["text"], self.behaviour)
+        except (WebSocketDisconnect, RuntimeError):
+            pass
+        finally:
+            sender.cancel()
+            session.sockets.remove(web_socket)
+
+
+class Headers:
+    """The strict content policy that the real server sends too."""
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        async def with_policy(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [
+                    *message["headers"],
+                    (b"content-security-policy", CSP.encode()),
+                    (b"cache-control", b"no-cache"),
+                ]
+            await send(message)
+
+        await self.app(scope, receive, with_policy if scope["type"] == "http" else send)
+
+
+async def _send(session: Session, web_socket: WebSocket) -> None:
+    while True:
+        await web_socket.send_json(await session.events.get())
+
+
+def _sound(session: Session, pcm: bytes) -> None:
+    if session.mirror:
+        session.mirrored += len(pcm)
+        return
+    session.received += len(pcm)
+
+
+def _command(session: Session, text: str, behaviour: Behaviour) -> None:
+    message = json.loads(text)
+    kind, number = message["type"], message.get("id", "")
+    if kind in ("say", "chat"):
+        if kind == "say" and not behaviour.voice:
+            why = "this server has no voice"
+            session.tell("error", code="bad_request", message=why, retryable=False, id=number)
+            return
+        words = message["text"] if kind == "say" else f"You said: {message['text']}"
+        session.say(number, words, max(0.5, SECONDS_A_LETTER * len(words)))
+    elif kind == "speech.start":
+        session.upload, session.rate, session.text = number, message["sample_rate"], message.get("text", "")
+        session.received = 0
+    elif kind == "speech.end":
+        session.say(session.upload, session.text, session.received / 2 / session.rate)
+    elif kind == "interrupt":
+        if session.talking and not session.talking.done():
+            session.interrupt = number
+            session.talking.cancel()
+        else:
+            session.tell("interrupted", id=number, utterance=None, position_s=0, heard_text="")
+    elif kind == "emotion.set":
+        name = message["emotion"]
+        scores = {each: float(message.get("intensity", 0)) if each == name else 0.0 for each in EMOTIONS}
+        session.tell("emotion", scores=scores, source="override" if name else "text", id=number)
+    elif kind == "state.set":
+        session.tell("state", state=message["state"], id=number)
+    elif kind in ("mirror.start", "mirror.stop"):
+        session.mirror, session.rate = kind == "mirror.start", message.get("sample_rate", session.rate)
+        session.speaking = session.mirror
+        session.tell("state", state="speaking" if session.mirror else "idle", id=number)
+
+
+def _pictures(film: Path | None) -> list[np.ndarray]:
+    if film is None:
+        return []
+    with av.open(str(film)) as container:
+        frames = itertools.islice(container.decode(video=0), 250)
+        return [frame.reformat(512, 512, "rgb24").to_ndarray() for frame in frames]
+
+
+@contextlib.asynccontextmanager
+async def _running(film: Path | None, port: int) -> AsyncIterator[uvicorn.Server]:
+    listener = socket.create_server(("127.0.0.1", port))
+    print(f"http://127.0.0.1:{listener.getsockname()[1]}", flush=True)
+    config = uvicorn.Config(Server(_pictures(film)).app(), log_level="warning", ws="websockets-sansio")
+    server = uvicorn.Server(config)
+    task = asyncio.create_task(server.serve([listener]))
+    yield server
+    await task
+
+
+async def _main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--film", type=Path)
+    options = parser.parse_args()
+    async with _running(options.film, options.port):
+        pass
+
+
+if __name__ == "__main__":
+    asyncio.run(_main())

@@ -1,0 +1,92 @@
+// @ts-check
+/** The demo page: connects the parts with the avatar. */
+
+import "../talking-avatar.js";
+import { byId, make } from "./dom.js";
+import { embedding } from "./embed.js";
+import { feelings, states } from "./feelings.js";
+import { figures } from "./figures.js";
+import { eventLog } from "./log.js";
+import { speaking } from "./speak.js";
+
+/** @typedef {{avatars?: string[], sizes?: number[], default_size?: number, voice?: boolean, chat?: boolean, auth?: boolean, version?: string, device?: string, missing?: {voice?: string, chat?: string}}} Info */
+
+const avatar = /** @type {import("../talking-avatar.js").TalkingAvatar} */ (byId("avatar"));
+const ways = speaking(avatar);
+feelings(avatar);
+states(avatar);
+figures(avatar);
+eventLog(avatar);
+embedding();
+status();
+key();
+avatar.connect();
+void furnish();
+
+/** What the page offers depends on what the server has. */
+async function furnish() {
+  const info = await about();
+  ways.offer(info);
+  sizes(info);
+  byId("about").textContent = [info.version && `avatar-engine ${info.version}`, info.device && `drawn by ${info.device}`]
+    .filter(Boolean)
+    .join(" · ");
+}
+
+/** @returns {Promise<Info>} empty when the server does not say: the avatar will explain why */
+async function about() {
+  try {
+    const answer = await fetch(new URL("v1/info", document.baseURI), { cache: "no-store" });
+    return answer.ok ? await answer.json() : {};
+  } catch {
+    return {};
+  }
+}
+
+/** The small line at the top: what is going on. */
+function status() {
+  const pill = byId("live-pill");
+  const words = /** @type {Record<string, string>} */ ({
+    idle: "Off",
+    connecting: "Connecting",
+    live: "Live",
+    waiting: "Waiting",
+    failed: "Not connected",
+  });
+  avatar.addEventListener("connection", (event) => {
+    const { phase } = /** @type {CustomEvent} */ (event).detail;
+    pill.dataset.phase = phase;
+    byId("live-text").textContent = words[phase] ?? phase;
+  });
+}
+
+function key() {
+  const form = byId("key-form");
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    avatar.apiKey = /** @type {HTMLInputElement} */ (byId("key")).value.trim();
+    form.hidden = true;
+    avatar.disconnect();
+    avatar.connect();
+  });
+  avatar.addEventListener("error", (event) => {
+    if (/** @type {CustomEvent} */ (/** @type {Event} */ (event)).detail.code === "unauthorized") form.hidden = false;
+  });
+}
+
+/** @param {Info} info */
+function sizes({ sizes: offered = [], default_size: standard }) {
+  if (offered.length < 2) return;
+  const box = byId("sizes");
+  for (const size of offered) {
+    const button = make("button", { text: `${size} px` });
+    button.type = "button";
+    button.setAttribute("aria-pressed", String(size === standard));
+    button.addEventListener("click", () => {
+      for (const each of box.children) each.setAttribute("aria-pressed", String(each === button));
+      avatar.size = size;
+    });
+    box.append(button);
+  }
+  byId("sizes-group").hidden = false;
+}
