@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
+import importlib.util
 import json
 import logging
+import sys
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -93,9 +96,16 @@ class Portrait:
 
 
 def _why_no_cuda() -> str:
-    """Empty where CUDA can be used, else the reason in words."""
-    try:
-        import torch
-    except ImportError:
+    """Empty where CUDA can be used, else the reason in words.
+
+    The driver is asked for before PyTorch is imported: that alone takes a second and 180 MB.
+    """
+    if importlib.util.find_spec("torch") is None:
         return "PyTorch is not installed (pip install 'avatar-engine[gpu]')"
+    try:
+        ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+    except OSError:
+        return "there is no NVIDIA driver"
+    import torch
+
     return "" if torch.cuda.is_available() else "PyTorch finds no CUDA device"
