@@ -1,0 +1,242 @@
+"""The media plane of one server: workers kept warm, sessions admitted by what they cost, numbers for
+operators.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import logging
+import math
+import os
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from avatar_engine import assembly
+from avatar_engine.clock import FRAME_RATE
+from avatar_engine.config import SIZES
+from avatar_engine.drivers.live.interface import Full, SessionOptions
+from avatar_engine.drivers.live.meters import Meters
+from avatar_engine.drivers.live.performance import LivePerformance, Surroundings
+from avatar_engine.drivers.live.webrtc.encoders import open_encoder, processor_seconds
+from avatar_engine.drivers.live.webrtc.ice import IceServer, NetworkOptions
+from avatar_engine.drivers.live.worker.handle import WorkerProcess, default_threads
+from avatar_engine.drivers.live.worker.models import ShippedModels
+from avatar_engine.drivers.live.worker.pool import Pool
+from avatar_engine.drivers.live.worker.wire import OpenModels
+from avatar_engine.errors import UsageError
+
+logger = logging.getLogger(__name__)
+MEASURED_FRAMES = 6
+OTHER_COST_S = 0.0015
+"Processor seconds a frame for sound, packets and the event loop: about what one viewer costs."
+RETRY_AFTER_S = 10
+SWITCH_INTERVAL_S = 0.0005
+"Python threads take turns so often: at the default of 5 ms, encoding would make sound late."
+PAGE_BYTES = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class MediaOptions:
+    """Every choice of the media plane, with its default."""
+
+    host: str = "127.0.0.1"
+    """What the server is bound to: media go over the same address; over every one of this machine for
+    0.0.0.0."""
+    ice_servers: tuple[IceServer, ...] = ()
+    udp_ports: tuple[int, int] | None = None
+    "First and last UDP port of the media; None: any."
+    max_viewers: int = 16
+    "Of one session."
+    max_sessions: int | None = None
+    "None: as many as fit."
+    avatar: str = "ava"
+    "The one that workers have loaded before a session asks for it."
+    device: str = "auto"
+    threads: int = field(default_factory=default_threads)
+    "Of each worker's generator."
+    default_share: float = 0.5
+    "The default size is the largest whose session leaves the rest of this machine to a browser on it."
+    admitted_share: float = 0.85
+    "All sessions together may take so much of it."
+    open_models: OpenModels | None = None
+    "What workers draw with; None: what is shipped."
+
+    @property
+    def network(self) -> NetworkOptions:
+        """ValueError for a port range that is none."""
+        return NetworkOptions(self.ice_servers, self.udp_ports, media_addresses(self.host))
+
+
+def media_addresses(host: str) -> tuple[str, ...] | None:
+    """The addresses over which media go; None: all of this machine."""
+    try:
+        address = ipaddress.ip_address("127.0.0.1" if host == "localhost" else host)
+    except ValueError:
+        return None  # a name: which of its addresses a viewer can reach is not ours to know
+    if address.is_unspecified:
+        return None
+    return ("127.0.0.1",) if address.is_loopback else (str(address),)
+
+
+def build_engine(options: MediaOptions | None = None) -> LiveEngine:
+    """The media plane of this process, to be started on its event loop. UsageError for an unknown avatar,
+    ValueError for a port range that is none."""
+    return LiveEngine(options or MediaOptions())
+
+
+class LiveEngine:
+    """Implements interface.Engine. Used on the event loop only."""
+
+    def __init__(self, options: MediaOptions) -> None:
+        """See build_engine."""
+        self._options = options
+        self._network = options.network
+        facts = assembly.find_avatar(options.avatar)
+        self.avatars = tuple(avatar.name for avatar in assembly.avatars())
+        self.sizes = tuple(size for size in SIZES if size in facts.config["sizes"])
+        self.default_size = self.sizes[0]
+        self.device = self._options.device
+        self.ready = False
+        self.cost_s: dict[int, float] = {}
+        "Processor seconds of one frame at each size, as measured at the start."
+        self._meters = Meters()
+        self._sessions: set[LivePerformance] = set()
+        self._opening: list[int] = []
+        self._closed = False
+        self._pool: Pool | None = None
+        self._executor = ThreadPoolExecutor(max_workers=_cores(), thread_name_prefix="encode")
+
+    async def start(self) -> None:
+        """Warm one worker and measure what a frame costs at each size. WorkerError where none can be made."""
+        sys.setswitchinterval(SWITCH_INTERVAL_S)
+        options = self._options
+        open_models = options.open_models or partial(ShippedModels, options.device, options.threads)
+        largest = max(self.sizes)
+        self._pool = Pool(lambda: WorkerProcess(open_models, largest), options.avatar, largest)
+        # What begin() will need for its first text is loaded while the worker loads its models.
+        worker, _ = await asyncio.gather(
+            self._pool.start(), asyncio.to_thread(assembly.plain_text, "Warm up.")
+        )
+        drawn = await worker.measure(options.avatar, self.sizes, MEASURED_FRAMES)
+        encoded = await asyncio.to_thread(_encoding_costs, self.sizes)
+        self.cost_s = {size: drawn[size] + encoded[size] + OTHER_COST_S for size in self.sizes}
+        self.device = worker.device
+        fitting = [size for size in self.sizes if self.cost_s[size] <= self._budget(options.default_share)]
+        self.default_size = max(fitting, default=min(self.sizes))
+        costs = ", ".join(f"{size}: {cost * 1000:.1f} ms" for size, cost in self.cost_s.items())
+        logger.info(
+            "a frame costs %s of %.0f ms; default size %d", costs, self._budget(1) * 1000, self.default_size
+        )
+        self.ready = True
+
+    async def open(self, options: SessionOptions) -> LivePerformance:
+        """See interface.Engine."""
+        if options.size not in self.sizes:
+            raise UsageError(f"size must be one of {', '.join(map(str, self.sizes))}, not {options.size!r}")
+        assembly.find_avatar(options.avatar)
+        if self._closed or not self.ready or self._pool is None:
+            raise Full("the engine is not ready", RETRY_AFTER_S)
+        self._admit(options.size)
+        pool = self._pool
+        self._opening.append(options.size)
+        try:
+            worker = await pool.take()
+        finally:
+            self._opening.remove(options.size)
+        if self._closed:
+            worker.end()
+            raise Full("the engine is closing", RETRY_AFTER_S)
+        around = Surroundings(
+            take_worker=pool.take,
+            network=self._network,
+            most_viewers=self._options.max_viewers,
+            offload=self._offload,
+            meters=self._meters,
+            plain_text=assembly.plain_text,
+            on_closed=self._sessions.discard,
+        )
+        performance = LivePerformance(options, worker, around)
+        self._sessions.add(performance)
+        return performance
+
+    async def close(self) -> None:
+        """See interface.Engine. Fine to call twice."""
+        self._closed, self.ready = True, False
+        await asyncio.gather(*(session.close("the server is going down") for session in list(self._sessions)))
+        if self._pool is not None:
+            await self._pool.close()
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
+    def numbers(self) -> dict[str, float]:
+        """See interface.Engine."""
+        return self._meters.numbers() | {
+            "sessions": float(len(self._sessions)),
+            "viewers": float(sum(session.viewers for session in self._sessions)),
+            "queue_depth": float(sum(session.queue_depth for session in self._sessions)),
+            "memory_bytes": _memory_bytes(),
+            "admitted_cost_share": self._taken() / self._budget(1) if self.cost_s else 0.0,
+        }
+
+    def _budget(self, share: float) -> float:
+        """Processor seconds that `share` of this machine has for one frame's time."""
+        return share * _cores() / FRAME_RATE
+
+    def _taken(self) -> float:
+        """Of those that are on or are being opened: what was measured at the start, whatever they look like
+        now: who has no viewer now may have one soon."""
+        sizes = [session.options.size for session in self._sessions] + self._opening
+        return sum(self.cost_s[size] for size in sizes)
+
+    def _admit(self, size: int) -> None:
+        on = len(self._sessions) + len(self._opening)
+        most, budget = self._options.max_sessions, self._budget(self._options.admitted_share)
+        # One session always fits, be it at less than 25 frames a second: the machine is what there is.
+        too_much = on > 0 and self._taken() + self.cost_s[size] > budget
+        if too_much or (most is not None and on >= most):
+            self._meters.rejected += 1
+            raise Full(
+                f"{on} sessions are on, another of {size} x {size} does not fit this machine; try later or "
+                "with a smaller size",
+                RETRY_AFTER_S,
+            )
+
+    async def _offload(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._executor, work)
+
+
+def _encoding_costs(sizes: tuple[int, ...]) -> dict[int, float]:
+    """Processor seconds of one frame in the default codec: a soft picture that drifts."""
+    costs = {}
+    for size in sizes:
+        y, x = np.mgrid[: size * 3 // 2, :size].astype(np.float32)
+        pictures = [
+            (128 + 50 * np.sin((x + 2 * k) / 9) * np.cos((y + k) / 11)).astype(np.uint8) for k in range(8)
+        ]
+        costs[size] = processor_seconds(open_encoder("VP8", size), pictures)
+    return costs
+
+
+def _cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return max(1, math.floor(len(os.sched_getaffinity(0))))
+    return os.cpu_count() or 1
+
+
+def _memory_bytes() -> float:
+    """Resident memory of the server and its workers, as far as the system tells."""
+    total = 0
+    for pid in ("self", *map(str, WorkerProcess.pids)):
+        with suppress(OSError):
+            total += int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1])
+    return float(total * PAGE_BYTES)

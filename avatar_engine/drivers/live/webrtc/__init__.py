@@ -1,0 +1,1 @@
+"""Media out: encoders, tracks and peers on aiortc."""

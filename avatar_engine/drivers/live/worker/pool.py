@@ -1,0 +1,76 @@
+"""Workers to take: one is always warm, so that a session opens, or goes on, at once."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+
+from avatar_engine.drivers.live.worker.handle import WorkerError, WorkerProcess
+
+logger = logging.getLogger(__name__)
+TRIES = 3
+BREATH_S = 1.0
+"Before another try, and before a spare is made where one was just taken: who came first draws first."
+
+
+class Pool:
+    """Makes a spare whenever one was taken."""
+
+    def __init__(self, make: Callable[[], WorkerProcess], avatar: str, size: int) -> None:
+        self._make = make
+        self._avatar = avatar
+        self._size = size
+        self._spare: asyncio.Task[WorkerProcess] | None = None
+        self._hurry = asyncio.Event()
+        self._closed = False
+
+    async def start(self) -> WorkerProcess:
+        """Make the first spare; it stays in the pool. WorkerError."""
+        self._spare = asyncio.create_task(self._warmed(0.0))
+        return await asyncio.shield(self._spare)
+
+    async def take(self) -> WorkerProcess:
+        """A warm worker, the caller's from now on. WorkerError where none can be made."""
+        for attempt in range(TRIES):
+            if self._closed:
+                raise WorkerError("the engine is closing")
+            spare, self._spare = self._spare, None
+            if spare is None:
+                spare = asyncio.create_task(self._warmed(0.0))
+            self._hurry.set()
+            try:
+                worker = await spare
+            except WorkerError:
+                if attempt + 1 == TRIES:
+                    raise
+                await asyncio.sleep(BREATH_S)
+                continue
+            if worker.is_alive:
+                if not self._closed and self._spare is None:
+                    self._hurry = asyncio.Event()
+                    self._spare = asyncio.create_task(self._warmed(BREATH_S))
+                return worker
+        raise WorkerError("no worker stays alive; `avatar-engine doctor` may know why")
+
+    async def close(self) -> None:
+        """End the spare."""
+        self._closed = True
+        spare, self._spare = self._spare, None
+        if spare is not None:
+            try:
+                (await spare).end()
+            except WorkerError as error:
+                logger.warning("%s", error)
+
+    async def _warmed(self, after_s: float) -> WorkerProcess:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._hurry.wait(), after_s)
+        worker = self._make()
+        try:
+            await worker.warm(self._avatar, self._size)
+        except BaseException:
+            worker.end()
+            raise
+        return worker
