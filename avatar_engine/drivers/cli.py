@@ -15,6 +15,7 @@ from typing import TextIO
 
 from avatar_engine import __version__
 from avatar_engine.config import DEVICES, SIZES, MotionOptions, RenderOptions
+from avatar_engine.drivers.live.service import options as serve
 from avatar_engine.errors import AvatarError, AvatarWarning
 
 DONE, FAILED, WRONG_USAGE = 0, 1, 2
@@ -28,6 +29,7 @@ examples:
   avatar-engine render speech.wav --text-file speech.txt -o film.mp4
   avatar-engine motion speech.wav -o motion.json
   avatar-engine animate capture.csv --audio speech.wav -o film.webm
+  avatar-engine serve
 """
 
 
@@ -133,6 +135,9 @@ def _parser() -> argparse.ArgumentParser:
     _animate(command("animate", "commands:animate", "draw a motion file, also a phone's face capture"))
     _emotion(command("emotion", "commands:emotion", "the emotions of texts"))
     _batch(command("batch", "commands:batch", "many films from a table; goes on where it was stopped"))
+    serve.add_arguments(
+        command("serve", "live.service.serve:run", "live engine with demo page: sessions over WebRTC")
+    )
     bench = command("bench", "commands:bench", "speed of each stage on this machine; the last line is JSON")
     bench.add_argument("--json", action="store_true", help="print only the JSON line")
     _drawing(bench, with_background=False)

@@ -1,0 +1,200 @@
+"""The sessions of one server: opened, found, expired, ended."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+
+from avatar_engine.drivers.live.interface import Engine, Full, SessionOptions
+from avatar_engine.drivers.live.service.conversation import Speech
+from avatar_engine.drivers.live.service.limits import Limits
+from avatar_engine.drivers.live.service.logs import event, failure
+from avatar_engine.drivers.live.service.metrics import Metrics
+from avatar_engine.drivers.live.service.problems import Problem, quote
+from avatar_engine.drivers.live.service.room import Room
+from avatar_engine.drivers.live.service.socket.messages import error_text
+from avatar_engine.drivers.live.service.socket.outbox import DONE, EXPIRED, GOING
+from avatar_engine.drivers.live.service.tokens import digest, in_logs, new_id, new_token
+
+logger = logging.getLogger(__name__)
+
+SWEEP_S = 1.0
+REMEMBERED = 1_000
+"Ended sessions whose reason can still be told."
+RETRY_S = 5
+STARTING_RETRY_S = 1
+
+
+class Sessions:
+    """All rooms by id. `start` once, `close` at the end."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        speech: Speech,
+        limits: Limits,
+        metrics: Metrics,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.engine = engine
+        self.speech = speech
+        self.limits = limits
+        self.metrics = metrics
+        self.is_draining = False
+        self._now = now
+        self._rooms: dict[str, Room] = {}
+        self._ended: OrderedDict[str, str] = OrderedDict()
+        self._opening = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._sweeper: asyncio.Task[None] | None = None
+
+    def __len__(self) -> int:
+        return len(self._rooms)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether new sessions are taken."""
+        return self.engine.ready and not self.is_draining
+
+    @property
+    def n_sockets(self) -> int:
+        """WebSockets that are open."""
+        return sum(len(room.sockets) for room in self._rooms.values())
+
+    def start(self) -> None:
+        """Begin to look for sessions that nobody uses."""
+        self._sweeper = asyncio.create_task(self._sweep_always(), name="session sweeper")
+
+    def check_ready(self) -> None:
+        """A Problem where new sessions are not taken, with the reason."""
+        if self.is_draining:
+            raise Problem("busy", "the server is shutting down", retryable=True, retry_after_s=RETRY_S)
+        if not self.engine.ready:
+            raise Problem("busy", "still starting", retryable=True, retry_after_s=STARTING_RETRY_S)
+
+    async def open(self, options: SessionOptions) -> tuple[Room, str]:
+        """A new room and its token, which is told this once. Problem or Full where it does not fit."""
+        began = time.monotonic()
+        try:
+            self.check_ready()
+            self._check_room()
+            self._opening += 1
+            try:
+                performance = await self.engine.open(options)
+            finally:
+                self._opening -= 1
+        except (Full, Problem):
+            self.metrics.count("sessions_rejected_total")
+            raise
+        token = new_token()
+        room = Room(new_id(), digest(token), performance, self.speech, self.limits, self.metrics)
+        room.touched = self._now()
+        self._rooms[room.id] = room
+        room.start()
+        task = asyncio.create_task(self._clear_away(room))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        self.metrics.count("sessions_opened_total")
+        self.metrics.time("session_create_ms", time.monotonic() - began)
+        event(
+            logger,
+            "session opened",
+            session=room.id,
+            token=in_logs(token),
+            avatar=options.avatar,
+            size=options.size,
+            sessions=len(self._rooms),
+        )
+        if self.is_draining:
+            # The drain began while the engine opened: nobody else would end this one.
+            await room.close("drained", GOING)
+            self.check_ready()
+        return room, token
+
+    def find(self, name: str) -> Room:
+        """The room of that id; Problem not_found, or expired where it has been."""
+        room = self._rooms.get(name)
+        if room is not None and not room.over.is_set():
+            return room
+        if room is not None or name in self._ended:
+            reason = self._ended.get(name, "it has ended")
+            raise Problem("expired", f"this session has ended: {reason}; open another with POST /v1/sessions")
+        raise Problem("not_found", f"no session {quote(name)}; POST /v1/sessions opens one")
+
+    async def sweep(self) -> None:
+        """End the sessions that nobody uses."""
+        now = self._now()
+        for room in list(self._rooms.values()):
+            if room.over.is_set():
+                continue
+            silent = now - room.touched
+            if not room.is_watched and silent >= self.limits.abandoned_s:
+                await self._expire(room, f"nobody was connected for {self.limits.abandoned_s:g} s")
+            elif self.limits.idle_s and silent >= self.limits.idle_s:
+                await self._expire(room, f"nothing was said for {self.limits.idle_s:g} s")
+
+    async def drain(self, patience_s: float) -> None:
+        """Take no more; tell everybody; let them finish speaking for at most `patience_s`; end them."""
+        self.is_draining = True
+        notice = Problem(
+            "expired",
+            f"the server is shutting down within {patience_s:g} s; connect again later",
+            retryable=True,
+        )
+        for room in self._rooms.values():
+            room.tell_all(error_text(notice))
+        event(logger, "draining", sessions=len(self._rooms), patience_s=patience_s)
+        end = time.monotonic() + patience_s
+        while time.monotonic() < end and any(len(room.utterances) for room in self._rooms.values()):
+            await asyncio.sleep(0.05)
+        await asyncio.gather(*(room.close("drained", GOING) for room in list(self._rooms.values())))
+
+    async def close(self) -> None:
+        """End everything at once."""
+        self.is_draining = True
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+            await asyncio.gather(self._sweeper, return_exceptions=True)
+        await asyncio.gather(*(room.close("drained", GOING) for room in list(self._rooms.values())))
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _check_room(self) -> None:
+        if self.limits.sessions and len(self._rooms) + self._opening >= self.limits.sessions:
+            raise Problem(
+                "busy",
+                f"{self.limits.sessions} sessions are on, more were not allowed (--max-sessions)",
+                retryable=True,
+                retry_after_s=RETRY_S,
+            )
+        if self._opening >= self.limits.opening:
+            raise Problem(
+                "busy", "too many sessions are being opened at once", retryable=True, retry_after_s=1
+            )
+
+    async def _expire(self, room: Room, reason: str) -> None:
+        self._remember(room.id, reason)
+        await room.close("expired", EXPIRED, Problem("expired", f"this session has ended: {reason}"))
+
+    async def _clear_away(self, room: Room) -> None:
+        await room.over.wait()
+        await room.close(room.reason, DONE)
+        self._rooms.pop(room.id, None)
+        self._remember(room.id, "it was closed" if room.reason == "ended" else f"it {room.reason}")
+        self.metrics.count("sessions_ended_total", f'reason="{room.reason}"')
+        event(logger, "session ended", session=room.id, reason=room.reason, sessions=len(self._rooms))
+
+    def _remember(self, name: str, reason: str) -> None:
+        self._ended.setdefault(name, reason)
+        while len(self._ended) > REMEMBERED:
+            self._ended.popitem(last=False)
+
+    async def _sweep_always(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP_S)
+            try:
+                await self.sweep()
+            except Exception as error:
+                failure(logger, "sweep failed", error)
