@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from renderer.synthesis.controls import LipGap, sample_controls
+from renderer.synthesis.errors import SynthesisError
 from renderer.synthesis.figure import Figure
 from renderer.synthesis.frames import FrameRecord
 from renderer.synthesis.labels import choose_points, project_points
@@ -59,7 +60,10 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--count", type=int, default=16_000)
     options = parser.parse_args(argv)
     cache = options.cache or options.out.parent / "cache"
-    figure = Workshop(load_recipe(options.avatar), options.face_model, cache).figure()
+    try:
+        figure = Workshop(load_recipe(options.avatar), options.face_model, cache).figure()
+    except (SynthesisError, OSError) as error:
+        parser.exit(1, f"rig_labels: {error}\n")
     np.savez(options.out, **rig_labels(figure, options.seed, options.count))
     print(f"{options.out}: {options.count} faces")
 

@@ -51,12 +51,12 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> None:
     options = parse(argv)
     options.work.mkdir(parents=True, exist_ok=True)
-    labels = options.labels or options.work / "labels.npz"
-    if not labels.exists():
-        model = ["--avatar", options.avatar, "--face-model", str(options.face_model)]
-        rig_labels.main([*model, "--out", str(labels)])
     rig_file = options.work / "rig.safetensors"
     if not rig_file.exists():
+        labels = options.labels or options.work / "labels.npz"
+        if not labels.exists():
+            model = ["--avatar", options.avatar, "--face-model", str(options.face_model)]
+            rig_labels.main([*model, "--out", str(labels)])
         rig.main(["--labels", str(labels), "--out", str(rig_file)])
     frames = [str(folder) for folder in options.frames]
     common = ["--frames", *frames, "--rig", str(rig_file), "--device", options.device]

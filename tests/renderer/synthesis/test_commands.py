@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from renderer.synthesis import rig_labels
 from renderer.synthesis.__main__ import main
 from renderer.synthesis.frames import RecordWriter, image_name
 from renderer.synthesis.recipe import BUILT_IN
@@ -115,3 +116,12 @@ def test_help_needs_neither_blender_nor_scipy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "render" in done.stdout
+
+
+def test_rig_labels_of_nothing_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    places = ["--face-model", str(tmp_path / "none"), "--out", str(tmp_path / "labels.npz")]
+    for avatar in ("nobody", "ava"):
+        with pytest.raises(SystemExit) as stop:
+            rig_labels.main(["--avatar", avatar, *places])
+        error = capsys.readouterr().err
+        assert stop.value.code == 1 and error.startswith("rig_labels: ") and error.count("\n") == 1
