@@ -129,6 +129,28 @@ def plain_text(text: str) -> str:
         raise UsageError(str(error)) from None
 
 
+class Sentences(Protocol):
+    """A text in pieces -> its sentences as soon as they are certain, verbatim, each once."""
+
+    def push(self, piece: str) -> list[str]: ...
+
+    def finish(self) -> list[str]: ...
+
+
+def open_sentences() -> Sentences:
+    """For one text, such as a chat model's answer. Loads no model."""
+    from text_emotion.streaming import SentenceStream
+
+    return SentenceStream()
+
+
+def spoken_text(text: str) -> str:
+    """What a voice should say of a text: no tags (malformed ones neither), emoji or markup; may be empty."""
+    from text_emotion.streaming import spoken_text as said
+
+    return said(text)
+
+
 def avatars() -> list[AvatarFacts]:
     """The avatars that are installed, by name; WeightsError for a manifest that cannot be read."""
     found = []

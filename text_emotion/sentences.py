@@ -51,6 +51,29 @@ def split_sentences(text: str) -> list[str]:
     return sentences
 
 
+def first_end(text: str) -> int | None:
+    """Where the first sentence of a text that may go on ends for certain, whatever follows: behind its marks,
+    or before an empty line or a list's next item. None where it is still open or more must come to tell.
+    """
+    line = _NEW_LINE.search(text, len(text) - len(text.lstrip()))
+    paragraph = text if line is None else text[: line.start()]
+    for found in _END.finditer(paragraph):
+        behind = _NEXT.match(text, found.end())
+        assert behind is not None
+        if line is None and not behind["first"]:
+            return None  # more marks, quotes or a small letter may come
+        if _is_end(paragraph, 0, found):
+            return found.end()
+    return None if line is None or not text[line.end() :].strip() else line.start()
+
+
+def clause_end(text: str, longest: int) -> int:
+    """Where to cut a sentence that is longer than `longest` characters: behind a clause, else between words,
+    else there; 1..longest.
+    """
+    return max(1, _cut(text[: longest + 1], longest))
+
+
 def _is_end(text: str, start: int, found: re.Match[str]) -> bool:
     """Whether the sentence that began at `start` ends with the marks `found`."""
     if found["always"]:
@@ -112,12 +135,12 @@ def _shorten(sentence: str) -> list[str]:
     return [*pieces, rest] if rest else pieces
 
 
-def _cut(window: str) -> int:
+def _cut(window: str, longest: int = LONGEST) -> int:
     """Where to cut text that goes on behind this window: behind its last clause, else its last word, else
     at its end.
     """
     for border in reversed(list(_CLAUSE.finditer(window))):
-        if LONGEST // 4 <= border.end() <= LONGEST:
+        if longest // 4 <= border.end() <= longest:
             return border.end()
-    blank = window.rfind(" ", LONGEST // 4)
-    return blank if blank > 0 else LONGEST
+    blank = window.rfind(" ", longest // 4)
+    return blank if blank > 0 else longest
