@@ -1,5 +1,5 @@
-"""The two vocabularies that flow through the engine: ARKit-52 blendshapes and the seven emotions, in
-internal order.
+"""The vocabularies that flow through the engine: ARKit-52 blendshapes and the seven emotions, in internal
+order, and the states of a conversation.
 """
 
 from __future__ import annotations
@@ -20,3 +20,6 @@ ARKIT_INDEX: dict[str, int] = {name: i for i, name in enumerate(ARKIT_NAMES)}
 
 EMOTION_NAMES: tuple[str, ...] = ("anger", "disgust", "fear", "joy", "neutral", "sadness", "surprise")
 EMOTION_INDEX: dict[str, int] = {name: i for i, name in enumerate(EMOTION_NAMES)}
+
+STATE_NAMES: tuple[str, ...] = ("idle", "listening", "thinking")
+"What a face does while it does not speak."

@@ -32,7 +32,7 @@ from avatar_engine.errors import UsageError
 from avatar_engine.motion.frames import HeardFrame
 from avatar_engine.motion.fusion import Face, Smoother
 from avatar_engine.motion.mood import Mood, PlacedText, Present, Span, TextReading
-from avatar_engine.names import ARKIT_INDEX, ARKIT_NAMES, EMOTION_INDEX, EMOTION_NAMES
+from avatar_engine.names import ARKIT_INDEX, ARKIT_NAMES, EMOTION_INDEX, EMOTION_NAMES, STATE_NAMES
 from avatar_engine.types import (
     AudioChunk,
     EmotionScores,
@@ -66,10 +66,11 @@ class _Event:
     """Something that is not sound, with the first frame that it can change."""
 
     frame: int
-    kind: Literal["text", "emotion", "interrupt", "speech"]
+    kind: Literal["text", "emotion", "interrupt", "speech", "state"]
     spans: tuple[Span, ...] = ()
     emotion: EmotionChoice | None = None
     until_frame: int | None = None
+    state: str = "idle"
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +174,17 @@ class Session:
         frame = self._first_open_frame()
         until = None if ttl_s is None else frame + max(1, round(ttl_s * FRAME_RATE))
         self._queue.append(_Event(frame, "emotion", emotion=choice, until_frame=until))
+
+    def set_state(self, state: str) -> None:
+        """What the face does from now on while it does not speak: idle, listening (looks at the viewer, nods)
+        or thinking (looks away). Speech overrides it and it comes back afterwards.
+
+        UsageError for another name.
+        """
+        self._check_open()
+        if state not in STATE_NAMES:
+            raise UsageError(f"unknown state {state!r}: use one of {', '.join(STATE_NAMES)}")
+        self._queue.append(_Event(self._first_open_frame(), "state", state=state))
 
     def interrupt(self) -> None:
         """Stop speaking: drops text and speech whose frames are not known yet, the mouth eases shut in three
@@ -312,6 +324,8 @@ class Session:
             self._mood.begin_speech(event.frame)
         elif event.kind == "emotion":
             self._mood.override(event.emotion, event.until_frame)
+        elif event.kind == "state":
+            self._face.set_state(event.state)
         else:
             self._mood.begin_speech(event.frame)
             self._face.hush()

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avatar_engine.config import MotionOptions
+from avatar_engine.motion.attention import Attention
 from avatar_engine.motion.blinks import Blinks
 from avatar_engine.motion.emotion import FACES, HEADS_RAD, Expression
 from avatar_engine.motion.frames import Feeling, HeardFrame
@@ -130,6 +131,7 @@ class Face:
         self._stress = Stress()
         self._head = Head(generator(seed, "head"), options.liveliness)
         self._gaze = Gaze(generator(seed, "gaze"), options.liveliness)
+        self._attention = Attention(generator(seed, "attention"))
         self._blinks = Blinks(generator(seed, "blinks"))
         self._noise = Drift(generator(seed, "face"), len(ARKIT_NAMES), (0.5, 2.5, 8.0), (0.4, 0.6, 0.7))
         self._depth = Drift(generator(seed, "depth"), 2, (1.2, 5.0), (0.6, 0.8))
@@ -148,6 +150,10 @@ class Face:
         self._hush_from: Float64 | None = None
         self._hush_left = 0
 
+    def set_state(self, state: str) -> None:
+        """What the face does while it does not speak, one of names.STATE_NAMES."""
+        self._attention.set(state)
+
     def hush(self) -> None:
         """The speech was broken off: ease from the mouth of the last frame into what is heard from now on."""
         self._hush_from = self._mouth.copy()
@@ -164,19 +170,28 @@ class Face:
         stress = self._stress.step(heard)
         arousal = float(self._arousal.step(np.array([heard.arousal if heard.valid else 0.5]))[0])
         downcast = min(1.0, float(levels[_SAD]) + 0.3 * float(levels[_AFRAID]))
-        look = self._gaze.step(speaking=speaking, downcast=downcast)
+        attending = self._attention.step(voiced=voiced >= 0.5)
+        look = self._gaze.step(
+            speaking=speaking,
+            downcast=downcast,
+            listening=attending.listening,
+            thinking=attending.thinking,
+        )
         head = self._head.step(
             stress=stress,
             speaking=speaking,
             arousal=arousal,
-            posture_rad=levels @ HEADS_RAD,
+            posture_rad=levels @ HEADS_RAD + attending.posture_rad,
             gaze_degrees=look,
+            listening=attending.listening,
+            nod_degrees=attending.nod_degrees,
         )
         gaze = np.clip(np.radians(look) - STEADY_GAZE * head[:2], -GAZE_LARGEST_RAD, GAZE_LARGEST_RAD)
         lids = self._blinks.step(phrase_ended=feeling.pause, gaze_shifted=self._gaze.shifted)
         weights = weigh(mouth, self._asymmetry * (levels @ FACES), speaking)
         frowning = min(1.0, float(levels[_FROWNING].sum()))
         weights += self._options.liveliness * _LIFE * self._noise.step()
+        weights += attending.weights
         weights += self._brow_flash(stress) * (1.0 - 0.8 * frowning) * _FLASH
         weights[_BLINK] = lids
         weights[_SQUINT] += 0.06 * lids
@@ -198,17 +213,6 @@ class Face:
             mouth = left * self._hush_from + (1.0 - left) * heard.weights
         self._mouth = mouth
         return mouth, not bridged
-
-    def _weigh(self, mouth: Float64, levels: Float64, speaking: float) -> Float64:
-        """The weighted sum over the regions; float64 [52], may leave 0..1."""
-        emotion_gain = _EMOTION_SILENT + (_EMOTION_SPEAKING - _EMOTION_SILENT) * speaking
-        rounding = min(1.0, float(mouth[_ROUND].max()) / 0.6)
-        emotion_gain = emotion_gain * np.where(
-            _LIPS, 1.0 - 0.6 * rounding, 1.0
-        )  # an [o] stays round in a smile
-        felt = emotion_gain * (levels @ FACES) * self._asymmetry
-        life = self._options.liveliness * _LIFE * self._noise.step()
-        return np.asarray(_SPEECH * mouth + felt + life)
 
     def _brow_flash(self, stress: float) -> float:
         """Brows go up with some stressed syllables (Ekman's conversational batons), 0..1."""

@@ -21,6 +21,8 @@ SWAY_DEGREES = np.array([2.0, 1.1, 1.1])
 "Standard deviation of yaw, pitch, roll while speaking."
 SILENT_SWAY = 0.6
 "Part of it that is left in silence."
+ATTENTIVE_SWAY = 0.4
+"Part of that which is left while listening."
 NOD_DEGREES = 2.6
 "How far a strongly stressed syllable takes the head down."
 ACCENT_DEGREES = np.array([1.3, 0.0, 0.9])
@@ -84,19 +86,28 @@ class Head:
         self._breath_hz = BREATH_HZ
 
     def step(
-        self, *, stress: float, speaking: float, arousal: float, posture_rad: Float64, gaze_degrees: Float64
+        self,
+        *,
+        stress: float,
+        speaking: float,
+        arousal: float,
+        posture_rad: Float64,
+        gaze_degrees: Float64,
+        listening: float = 0.0,
+        nod_degrees: float = 0.0,
     ) -> Float64:
         """Yaw, pitch, roll in radians, float64 [3].
 
         stress: 0..2 (Stress); speaking, arousal: 0..1; posture_rad: float64 [3] of the emotion; gaze_degrees:
-        float64 [2] in the world.
+        float64 [2] in the world; listening: 0..1, holds the head still; nod_degrees: pitch of a nod.
         """
         amount = self._liveliness * (SILENT_SWAY + (1.0 - SILENT_SWAY) * speaking) * (0.8 + 0.4 * arousal)
+        amount *= 1.0 - (1.0 - ATTENTIVE_SWAY) * listening * (1.0 - speaking)
         degrees = SWAY_DEGREES * amount * self._sway.step()
         degrees += self._liveliness * self._nod.step(self._accents(stress))
         follow = FOLLOW_GAZE * self._after_gaze.step(gaze_degrees)
         degrees[:2] += follow
-        degrees[1] += self._breathe()
+        degrees[1] += self._breathe() + nod_degrees
         degrees += np.degrees(self._posture.step(posture_rad))
         # soft limits: linear for everyday angles, never beyond what the avatar can show
         return np.asarray(np.radians(LARGEST_DEGREES * np.tanh(degrees / LARGEST_DEGREES)))
