@@ -23,19 +23,27 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import av
 import numpy as np
 import uvicorn
-from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+from aiortc import (
+    InvalidStateError,
+    MediaStreamTrack,
+    RTCConfiguration,
+    RTCPeerConnection,
+    RTCSessionDescription,
+)
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+RECORDER = Path(__file__).parents[1] / "web_client" / "recorder.js"
 WEB_CLIENT = Path(__file__).parents[2] / "web_client"
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
@@ -210,6 +218,8 @@ class Server:
     def app(self) -> Starlette:
         sessions = "/v1/sessions"
         routes = [
+            Route("/bare", self.bare),
+            Route("/recorder.js", lambda _request: FileResponse(RECORDER)),
             Route("/fake", self.fake, methods=["GET", "POST"]),
             Route("/v1/info", self.info),
             Route(sessions, self.create, methods=["POST"]),
@@ -220,6 +230,15 @@ class Server:
             Mount("/", StaticFiles(directory=WEB_CLIENT, html=True)),
         ]
         return Starlette(routes=routes, middleware=[Middleware(Headers)])
+
+    async def bare(self, request: Request) -> Response:
+        """A page with nothing but the element, its attributes in the query, and a recorder of its events."""
+        element = f"<talking-avatar {unquote(request.url.query)}></talking-avatar>"
+        scripts = [
+            f'<script type="module" src="/{name}.js"></script>' for name in ("talking-avatar", "recorder")
+        ]
+        head = '<!doctype html><html lang="en"><title>t</title><link rel="icon" href="/favicon.svg">'
+        return HTMLResponse(head + element + "".join(scripts))
 
     async def fake(self, request: Request) -> Response:
         if request.method == "POST":
@@ -297,13 +316,15 @@ class Server:
         peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         viewer = secrets.token_hex(4)
         session.peers[viewer] = peer
-        await peer.setRemoteDescription(RTCSessionDescription(offer, "offer"))
-        peer.addTrack(Beeps(session, self.began))
-        peer.addTrack(Pictures(session, self.film, self.behaviour, self.began))
-        await peer.setLocalDescription(await peer.createAnswer())
+        try:
+            peer.addTrack(Beeps(session, self.began))
+            peer.addTrack(Pictures(session, self.film, self.behaviour, self.began))
+            await peer.setRemoteDescription(RTCSessionDescription(offer, "offer"))
+            await peer.setLocalDescription(await peer.createAnswer())
+        except InvalidStateError:  # the session ended meanwhile
+            return Response(status_code=404)
         answer = peer.localDescription.sdp
         if not self.behaviour.media:
-            await peer.close()
             answer = re.sub(r"(a=candidate:\S+ 1 udp \d+) \S+ \d+", r"\1 127.0.0.1 9", answer)
         place = f"/v1/sessions/{session.id}/whep/{viewer}"
         return Response(answer, 201, {"Location": place}, media_type="application/sdp")
@@ -324,6 +345,7 @@ class Server:
             return
         session.sockets.append(web_socket)
         session.tell("ready", avatars=["ava"], sizes=[256, 384, 512], device="cpu")
+        session.tell("state", state="idle")
         sender = asyncio.create_task(_send(session, web_socket))
         try:
             while True:

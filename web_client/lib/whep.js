@@ -4,8 +4,6 @@
 import { AvatarError } from "./problems.js";
 import { ask, refusal } from "./service.js";
 
-/** Candidates of this machine are there within milliseconds; later ones (TURN) follow by PATCH. */
-const GATHER_MS = 60;
 const CONNECT_WITHIN_MS = 12_000;
 /** A broken path often heals by itself within this time. */
 const HEAL_MS = 4_000;
@@ -21,7 +19,6 @@ export class Viewer extends EventTarget {
   #leaving = new AbortController();
   /** @type {RTCIceCandidate[]} */
   #late = [];
-  #sent = false;
 
   /**
    * Events: `lost` (detail: AvatarError).
@@ -56,9 +53,8 @@ export class Viewer extends EventTarget {
     const peer = this.#peer;
     peer.addEventListener("icecandidate", ({ candidate }) => this.#trickle(candidate));
     await peer.setLocalDescription(await peer.createOffer());
-    await gathered(peer, GATHER_MS);
-    const offer = peer.localDescription?.sdp ?? "";
-    this.#sent = true;
+    // The offer goes at once: the server sees where we knock from, and candidates follow by PATCH.
+    const offer = withoutHidden(peer.localDescription?.sdp ?? "");
     const answer = await ask(this.#url, {
       method: "POST",
       headers: { "Content-Type": "application/sdp", Accept: "application/sdp", Authorization: `Bearer ${this.#token}` },
@@ -125,7 +121,7 @@ export class Viewer extends EventTarget {
 
   /** @param {RTCIceCandidate | null} candidate */
   #trickle(candidate) {
-    if (!candidate?.candidate || !this.#sent) return;
+    if (!candidate?.candidate || HIDDEN.test(candidate.candidate)) return;
     this.#late.push(candidate);
     if (this.#resource) this.#flushLate(this.#peer.localDescription?.sdp ?? "");
   }
@@ -159,16 +155,12 @@ function keepShort(receiver) {
 }
 
 /**
- * @param {RTCPeerConnection} peer
- * @param {number} most milliseconds
- * @returns {Promise<void>}
+ * Browsers hide the machine's own addresses behind names that only its own network can resolve; a server that tries
+ * waits a second for nothing.
  */
-function gathered(peer, most) {
-  return new Promise((resolve) => {
-    if (peer.iceGatheringState === "complete") return resolve();
-    setTimeout(resolve, most);
-    peer.addEventListener("icegatheringstatechange", () => {
-      if (peer.iceGatheringState === "complete") resolve();
-    });
-  });
+const HIDDEN = / \S+\.local /;
+
+/** @param {string} sdp */
+function withoutHidden(sdp) {
+  return sdp.split("\r\n").filter((line) => !(line.startsWith("a=candidate:") && HIDDEN.test(line))).join("\r\n");
 }
