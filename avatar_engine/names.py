@@ -21,5 +21,5 @@ ARKIT_INDEX: dict[str, int] = {name: i for i, name in enumerate(ARKIT_NAMES)}
 EMOTION_NAMES: tuple[str, ...] = ("anger", "disgust", "fear", "joy", "neutral", "sadness", "surprise")
 EMOTION_INDEX: dict[str, int] = {name: i for i, name in enumerate(EMOTION_NAMES)}
 
-STATE_NAMES: tuple[str, ...] = ("idle", "listening", "thinking")
-"What a face does while it does not speak."
+STATE_NAMES: tuple[str, ...] = ("idle", "listening", "thinking", "speaking")
+"What a face does in a conversation; who speaks, or is about to, neither listens nor thinks."

@@ -177,7 +177,7 @@ class Session:
 
     def set_state(self, state: str) -> None:
         """What the face does from now on while it does not speak: idle, listening (looks at the viewer, nods)
-        or thinking (looks away). Speech overrides it and it comes back afterwards.
+        or thinking (looks away). Speech overrides it and it comes back afterwards; "speaking" ends it before.
 
         UsageError for another name.
         """

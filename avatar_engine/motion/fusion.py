@@ -151,7 +151,7 @@ class Face:
         self._hush_left = 0
 
     def set_state(self, state: str) -> None:
-        """What the face does while it does not speak, one of names.STATE_NAMES."""
+        """What the face does besides speaking, one of names.STATE_NAMES."""
         self._attention.set(state)
 
     def hush(self) -> None:
