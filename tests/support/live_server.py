@@ -69,6 +69,12 @@ class LiveServer:
         content: dict[str, Any] = answer.json
         return content
 
+    async def end(self, session: Mapping[str, Any]) -> None:
+        """DELETE a session that is there."""
+        path, bearer = f"/v1/sessions/{session['session_id']}", f"Bearer {session['token']}"
+        answer = await self.call("DELETE", path, authorization=bearer)
+        assert answer.status == 204, answer
+
     @asynccontextmanager
     async def connect(self, session: Mapping[str, Any], **options: Any) -> AsyncIterator[Client]:
         """A control socket; `ready` and the first `state` are read already."""

@@ -36,6 +36,11 @@ def number(value: Any, name: str, low: float, high: float) -> float:
     return float(value)
 
 
+def whole(value: Any) -> Any:
+    """256.0 as 256: JSON knows one kind of number. Everything else as it is, for the caller to check."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 def one_of(known: tuple[str, ...], value: Any, name: str) -> str:
     """A word of `known`."""
     if isinstance(value, str) and value in known:

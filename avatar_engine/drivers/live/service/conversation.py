@@ -84,11 +84,14 @@ class Conversation:
         self._voice()
         if isinstance(self._speech.relay, Missing):
             raise Problem("bad_request", f"no chat relay: {self._speech.relay}")
-        if len(self._questions) >= self._limits.chats:
-            raise Problem("busy", f"{self._limits.chats} questions wait already", retryable=True)
-        self._questions.append(_Question(text, name))
+        question = _Question(text, name)
         if self._answering is None:
-            self._answering = self._start(self._answer_all(self._speech.relay))
+            self._asked = question
+            self._answering = self._start(self._answer_all(self._speech.relay, question))
+        elif len(self._questions) < self._limits.chats:
+            self._questions.append(question)
+        else:
+            raise Problem("busy", f"{self._limits.chats} questions wait already", retryable=True)
 
     def cancel(self) -> list[Name]:
         """Stop voice and relay; returns the names of questions that have no utterance yet."""
@@ -160,18 +163,20 @@ class Conversation:
                 if is_first:
                     self._metrics.time("tts_first_pcm_ms", time.monotonic() - began)
                     is_first = False
+                if utterance.is_cut:
+                    return
                 await self._utterances.push_patiently(utterance, pcm16)
 
-    async def _answer_all(self, relay: ChatRelay) -> None:
-        while self._questions:
-            self._asked = self._questions.popleft()
+    async def _answer_all(self, relay: ChatRelay, question: _Question | None) -> None:
+        while question is not None:
+            self._asked = question
             try:
-                await self._answer(relay, self._asked)
+                await self._answer(relay, question)
             except Exception as error:
-                name = self._asked.name if self._asked else None
-                self._report(error, name)
+                self._report(error, question.name)
                 await self.stop_thinking()
-        self._asked = None
+            self._asked = None
+            question = self._questions.popleft() if self._questions else None
         self._answering = None
 
     async def _answer(self, relay: ChatRelay, question: _Question) -> None:

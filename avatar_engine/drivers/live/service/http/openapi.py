@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from avatar_engine import __version__
-from avatar_engine.config import LARGEST_SEED, SIZES
+from avatar_engine.config import LARGEST_SEED
+from avatar_engine.drivers.live.interface import Engine
 from avatar_engine.drivers.live.service.limits import Limits
 from avatar_engine.drivers.live.service.problems import CODES
 from avatar_engine.drivers.live.service.socket.messages import EVENTS, KINDS
@@ -26,6 +27,7 @@ VIEWER = {
     "description": "from the Location of POST …/whep",
 }
 JSON = "application/json"
+EMOTION_PATTERN = rf"^({'|'.join(EMOTION_NAMES)})(:(0(\.[0-9]{{1,9}})?|1))?$"
 BY_TOKEN: list[dict[str, list[str]]] = [{"sessionToken": []}]
 ABOUT = (
     "A chatbot's speech and text in, a talking head out. `POST /v1/sessions` opens a session; browsers watch"
@@ -33,8 +35,8 @@ ABOUT = (
 )
 
 
-def document(limits: Limits) -> dict[str, Any]:
-    """OpenAPI 3.1, with `x-websocket` for what OpenAPI has no words for."""
+def document(limits: Limits, engine: Engine) -> dict[str, Any]:
+    """OpenAPI 3.1 with what this engine can, and with `x-websocket` for what OpenAPI has no words for."""
     return {
         "openapi": "3.1.0",
         "info": {
@@ -43,8 +45,8 @@ def document(limits: Limits) -> dict[str, Any]:
             "description": ABOUT,
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
-        "paths": {**_sessions(), **_whep(limits), **_operations(), "/v1/sessions/{session}/ws": _socket()},
-        "components": {"securitySchemes": _schemes(), "schemas": _schemas()},
+        "paths": {**_sessions(), **_whep(), **_operations(), "/v1/sessions/{session}/ws": _socket()},
+        "components": {"securitySchemes": _schemes(), "schemas": _schemas(engine)},
         "x-websocket": _websocket(limits),
     }
 
@@ -86,7 +88,7 @@ def _sessions() -> dict[str, Any]:
     }
 
 
-def _whep(limits: Limits) -> dict[str, Any]:
+def _whep() -> dict[str, Any]:
     fragment = {"application/trickle-ice-sdpfrag": {"schema": {"type": "string"}}}
     return {
         "/v1/sessions/{session}/whep": {
@@ -97,9 +99,7 @@ def _whep(limits: Limits) -> dict[str, Any]:
                 "parameters": [SESSION],
                 "requestBody": {
                     "required": True,
-                    "content": {
-                        "application/sdp": {"schema": {"type": "string", "maxLength": limits.body_bytes}}
-                    },
+                    "content": {"application/sdp": {"schema": {"type": "string"}}},
                 },
                 "responses": {
                     "201": {
@@ -198,9 +198,10 @@ def _schemes() -> dict[str, Any]:
     }
 
 
-def _schemas() -> dict[str, Any]:
+def _schemas(engine: Engine) -> dict[str, Any]:
     text, boolean = {"type": "string"}, {"type": "boolean"}
-    sizes = {"type": "integer", "enum": list(SIZES)}
+    sizes = {"type": "integer", "enum": list(engine.sizes)}
+    avatars = {"type": "string", "enum": list(engine.avatars)}
     level = {"type": "number", "minimum": 0, "maximum": 1}
     emotion = {"type": "string", "enum": list(EMOTION_NAMES)}
     server = _object({"urls": text, "username": text, "credential": text}, needed=["urls"])
@@ -208,13 +209,13 @@ def _schemas() -> dict[str, Any]:
         "SessionOptions": {
             **_object(
                 {
-                    "avatar": {"type": "string", "description": "one of `avatars` of /v1/info"},
-                    "size": {**sizes, "description": "pixels, one of `sizes` of /v1/info"},
+                    "avatar": avatars,
+                    "size": {**sizes, "description": "pixels"},
                     "seed": {"type": "integer", "minimum": 0, "maximum": LARGEST_SEED, "default": 0},
                     "emotion": {
                         "description": "holds for the whole session",
                         "oneOf": [
-                            {"type": "string", "examples": ["joy:0.8"]},
+                            {"type": "string", "pattern": EMOTION_PATTERN, "examples": ["joy:0.8"]},
                             _object({"emotion": emotion, "intensity": level}, needed=["emotion"]),
                             {"type": "null"},
                         ],

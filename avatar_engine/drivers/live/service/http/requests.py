@@ -9,7 +9,7 @@ from starlette.requests import ClientDisconnect, Request
 
 from avatar_engine.config import LARGEST_SEED, EmotionChoice, MotionOptions, RenderOptions, nearest
 from avatar_engine.drivers.live.interface import Engine, SessionOptions
-from avatar_engine.drivers.live.service.checks import json_object, number, one_of
+from avatar_engine.drivers.live.service.checks import json_object, number, one_of, whole
 from avatar_engine.drivers.live.service.limits import Limits
 from avatar_engine.drivers.live.service.problems import Problem, quote
 from avatar_engine.errors import UsageError
@@ -82,11 +82,11 @@ def options_from(given: dict[str, Any], engine: Engine) -> SessionOptions:
             raise Problem("bad_request", f"unknown option {quote(key)}{hint}")
     own = RenderOptions().avatar
     avatar = given.get("avatar", own if own in engine.avatars else engine.avatars[0])
-    size = given.get("size", engine.default_size)
+    size = whole(given.get("size", engine.default_size))
     if isinstance(size, bool) or not isinstance(size, int) or size not in engine.sizes:
         known = ", ".join(map(str, engine.sizes))
         raise Problem("bad_request", f"size must be one of {known}, not {quote(size)}")
-    seed = given.get("seed", MotionOptions().seed)
+    seed = whole(given.get("seed", MotionOptions().seed))
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed <= LARGEST_SEED:
         raise Problem("bad_request", f"seed must be a whole number in 0..{LARGEST_SEED}, not {quote(seed)}")
     return SessionOptions(

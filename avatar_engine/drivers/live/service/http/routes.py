@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
@@ -33,6 +34,7 @@ from avatar_engine.drivers.live.service.tokens import bearer, digest, is_one_of
 from avatar_engine.drivers.voice.interface import Missing
 from avatar_engine.names import ARKIT_NAMES
 
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 SDP = "application/sdp"
 FRAGMENT = "application/trickle-ice-sdpfrag"
 NO_STORE = {"cache-control": "no-store"}
@@ -56,24 +58,18 @@ class Api:
     def routes(self) -> list[BaseRoute]:
         """Under their paths."""
 
-        def route(path: str, method: str, endpoint: Callable[..., Any]) -> Route:
-            return Route(path, endpoint, methods=[method])
-
-        whep = "/v1/sessions/{session}/whep"
-        viewer = whep + "/{viewer}"
+        session = "/v1/sessions/{session}"
         return [
-            route("/v1/sessions", "POST", self.open_session),
-            route("/v1/sessions/{session}", "DELETE", self.end_session),
-            route(whep, "POST", self.watch),
-            route(whep, "OPTIONS", self.whep_options),
-            route(viewer, "PATCH", self.add_candidate),
-            route(viewer, "DELETE", self.unwatch),
-            WebSocketRoute("/v1/sessions/{session}/ws", self.control),
-            route("/v1/info", "GET", self.info),
-            route("/healthz", "GET", self.health),
-            route("/readyz", "GET", self.readiness),
-            route("/metrics", "GET", self.metrics),
-            route("/openapi.json", "GET", self.openapi),
+            _route("/v1/sessions", POST=self.open_session),
+            _route(session, DELETE=self.end_session),
+            _route(session + "/whep", POST=self.watch, OPTIONS=self.whep_options),
+            _route(session + "/whep/{viewer}", PATCH=self.add_candidate, DELETE=self.unwatch),
+            WebSocketRoute(session + "/ws", self.control),
+            _route("/v1/info", GET=self.info),
+            _route("/healthz", GET=self.health),
+            _route("/readyz", GET=self.readiness),
+            _route("/metrics", GET=self.metrics),
+            _route("/openapi.json", GET=self.openapi),
         ]
 
     async def open_session(self, request: Request) -> Response:
@@ -225,7 +221,7 @@ class Api:
 
     async def openapi(self, request: Request) -> Response:
         """GET /openapi.json"""
-        return JSONResponse(document(self._sessions.limits))
+        return JSONResponse(document(self._sessions.limits, self._sessions.engine))
 
     def _check_key(self, request: Request) -> None:
         if self._keys and not is_one_of(bearer(request.headers.get("authorization")), self._keys):
@@ -269,6 +265,19 @@ class Api:
                     ' credential-type="password"'
                 )
             response.headers.append("link", link)
+
+
+def _route(path: str, **endpoints: Callable[[Request], Awaitable[Response]]) -> Route:
+    """All methods of a path in one route: another one is told which there are."""
+    allow = ", ".join([*endpoints, *(["HEAD"] if "GET" in endpoints else [])])
+
+    async def endpoint(request: Request) -> Response:
+        found = endpoints.get("GET" if request.method == "HEAD" else request.method)
+        if found is None:
+            raise HTTPException(405, headers={"allow": allow})
+        return await found(request)
+
+    return Route(path, endpoint, methods=METHODS)
 
 
 def _ice_content(helper: IceHelp) -> dict[str, str]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from avatar_engine.config import nearest
 from avatar_engine.drivers.live.interface import SAMPLE_RATES
-from avatar_engine.drivers.live.service.checks import check_unicode, json_object, number, one_of
+from avatar_engine.drivers.live.service.checks import check_unicode, json_object, number, one_of, whole
 from avatar_engine.drivers.live.service.limits import Limits
 from avatar_engine.drivers.live.service.problems import Problem, quote
 from avatar_engine.names import EMOTION_NAMES
@@ -65,12 +65,13 @@ def _words(value: Any, name: str, limits: Limits) -> str:
 
 
 def _sample_rate(value: Any, name: str, limits: Limits) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value not in SAMPLE_RATES:
+    rate = whole(value)
+    if isinstance(rate, bool) or not isinstance(rate, int) or rate not in SAMPLE_RATES:
         raise Problem(
             "unsupported_audio",
             f"{name} must be one of {_listed(SAMPLE_RATES)} (PCM16 mono), not {quote(value)}",
         )
-    return value
+    return rate
 
 
 def _emotion(value: Any, name: str, limits: Limits) -> str | None:
