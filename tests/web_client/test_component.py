@@ -193,6 +193,17 @@ def answer_with(status: int, body: str) -> Callable[[Visit], None]:
 
 PROBLEMS: dict[str, tuple[Callable[[Visit], Any], str]] = {
     "full": (lambda visit: visit.server.set(full_s=3), "All places are taken"),
+    "starting": (
+        lambda visit: visit.page.route(
+            "**/v1/sessions",
+            lambda route: route.fulfill(
+                status=503,
+                headers={"Retry-After": "2"},
+                json={"code": "busy", "message": "still starting", "retryable": True},
+            ),
+        ),
+        "The server is starting",
+    ),
     "unauthorized": (lambda visit: visit.server.set(key="secret"), "The server asks for a valid key"),
     "server-error": (lambda visit: visit.server.set(status=500), "The server has a problem"),
     "refused": (lambda visit: visit.server.set(status=422), "The server did not accept the request"),

@@ -108,6 +108,25 @@ def test_a_key_can_be_given(visit: Visit) -> None:
     assert visit.run("return document.querySelector('#key-form').hidden")
 
 
+def test_a_lent_session_is_watched_and_left_alive(visit: Visit) -> None:
+    url = visit.server.url
+    ticket = visit.page.request.post(f"{url}/v1/sessions", data={}).json()
+    visit.page.goto(f"{url}/#session={ticket['session_id']}&token={ticket['token']}")
+    visit.live()
+    assert visit.server.set()["sessions"] == 1
+    visit.server.set(cut=1011)
+    visit.until("!avatar.connected")
+    visit.live()
+    visit.page.goto("about:blank")
+    visit.page.wait_for_timeout(300)
+    assert visit.server.set()["sessions"] == 1, "it belongs to somebody else"
+    visit.page.goto(f"{url}/#session={ticket['session_id']}&token={ticket['token']}")
+    visit.live()
+    visit.server.set(drop=4410)
+    visit.until("root.querySelector('.title').textContent === 'The session has ended'")
+    assert visit.server.set()["sessions"] == 0
+
+
 def test_numbers_and_log_fill(demo: Visit) -> None:
     demo.until("Number(document.querySelector('[data-figure=fps]').textContent) > 5")
     assert demo.run("return document.querySelector('[data-figure=size]').textContent") == "256"

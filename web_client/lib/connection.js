@@ -39,6 +39,8 @@ export class Connection extends EventTarget {
   #wake = new AbortController();
   #backoff = new Backoff();
   #rounds = 0;
+  /** Whether the session at hand was made by somebody else, who also ends it. */
+  #borrowed = false;
   /** @type {Phase} */
   phase = "idle";
 
@@ -126,14 +128,15 @@ export class Connection extends EventTarget {
   async #assemble() {
     const known = this.#ticket !== null;
     const ticket = (this.#ticket ??= await this.#newTicket());
-    if (this.#stop.signal.aborted) return endSession(ticket);
+    if (this.#stop.signal.aborted) return this.#dropSession();
     try {
       await Promise.all([this.#openControl(ticket), this.#openViewer(ticket)]);
     } catch (thrown) {
       const error = asAvatarError(thrown);
-      // A session that cannot be gone back to is given up; asking for another tells what is really wrong.
-      if (known || SESSION_GONE.has(error.code)) this.#forget();
-      if (!known) throw error;
+      const gone = SESSION_GONE.has(error.code);
+      // Only the close of a session can be seen, not why the way back to it is barred: asking for another tells.
+      if (!known || gone || this.#borrowed) throw error;
+      this.#forget();
       return this.#assemble();
     }
   }
@@ -141,6 +144,7 @@ export class Connection extends EventTarget {
   async #newTicket() {
     const { src, apiKey, avatar, size, ticket } = this.#options;
     const address = sessionsAddress(src, document.baseURI);
+    this.#borrowed = ticket !== null;
     if (ticket) {
       this.#options.ticket = null;
       return completeTicket(ticket, address);
@@ -189,7 +193,10 @@ export class Connection extends EventTarget {
    * @returns {Promise<boolean>} false when trying again makes no sense
    */
   async #recover(problem) {
-    if (SESSION_GONE.has(problem.code)) this.#forget();
+    if (SESSION_GONE.has(problem.code)) {
+      if (this.#borrowed) problem = this.#ended(problem);
+      this.#forget();
+    }
     if (!problem.retryable) {
       this.#dropViewer();
       this.#control?.close();
@@ -202,6 +209,11 @@ export class Connection extends EventTarget {
     this.#phase("waiting", problem, seconds);
     await this.#waitFor(seconds);
     return !this.#stop.signal.aborted;
+  }
+
+  /** A page that was lent a session makes one of its own only where it was told the address for it. @param {AvatarError} why */
+  #ended(why) {
+    return this.#options.src ? why : new AvatarError("ended", { detail: why.detail });
   }
 
   /** @param {number} seconds */
@@ -227,8 +239,9 @@ export class Connection extends EventTarget {
   }
 
   #dropSession() {
-    if (this.#ticket) endSession(this.#ticket);
+    if (this.#ticket && !this.#borrowed) endSession(this.#ticket);
     this.#ticket = null;
+    this.#borrowed = false;
   }
 
   /**

@@ -19,12 +19,18 @@ const WORDS = {
   },
   unreachable: {
     title: "The avatar server does not answer",
-    text: "Check that it is running, that the address is right, and that this page may use it (its CORS list).",
+    text: "Check that it is running, that the address is right, and that this page may use it (its CORS list; "
+      + "for an address in your own network the browser may ask you for permission).",
     retryable: true,
   },
   full: {
     title: "All places are taken",
     text: "The server carries as many avatars as it can draw smoothly. You are next as soon as one leaves.",
+    retryable: true,
+  },
+  starting: {
+    title: "The server is starting",
+    text: "It measures how fast this machine draws. That takes a few seconds.",
     retryable: true,
   },
   unauthorized: {
@@ -87,6 +93,11 @@ const WORDS = {
     title: "The session has ended",
     text: "It was idle for too long or reached its time limit. A new one is being made.",
     retryable: true,
+  },
+  ended: {
+    title: "The session has ended",
+    text: "Whoever made it has to make another one and tell its address.",
+    retryable: false,
   },
   "server-stopping": {
     title: "The server is restarting",

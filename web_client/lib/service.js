@@ -117,12 +117,14 @@ export async function ask(address, request) {
  * @returns {Promise<AvatarError>}
  */
 export async function refusal(answer) {
-  const detail = await said(answer);
+  const { code, detail } = await said(answer);
   const status = answer.status;
   if (status === 401 || status === 403) return new AvatarError("unauthorized", { detail });
+  if (code === "worker_lost") return new AvatarError("worker-lost", { detail });
   if (status === 503 || status === 429) {
     const seconds = Number.parseInt(answer.headers.get("Retry-After") ?? "", 10);
-    return new AvatarError("full", { detail, retryAfter: Number.isFinite(seconds) ? Math.max(1, seconds) : null });
+    const retryAfter = Number.isFinite(seconds) ? Math.max(1, seconds) : null;
+    return new AvatarError(/\bstarting\b/.test(detail) ? "starting" : "full", { detail, retryAfter });
   }
   if (status === 410) return new AvatarError("expired", { detail });
   if (status === 404 || status === 405) return new AvatarError("not-found", { detail: `${answer.url} (${status})` });
@@ -131,19 +133,14 @@ export async function refusal(answer) {
 }
 
 /**
- * The line that an error answer holds, whatever its layout.
+ * What an error answer says, whatever its layout.
  * @param {Response} answer
- * @returns {Promise<string>}
+ * @returns {Promise<{code: string, detail: string}>}
  */
 async function said(answer) {
-  try {
-    const body = await answer.json();
-    for (const line of [body?.error?.message, body?.message, body?.detail, body?.error]) {
-      if (typeof line === "string") return line;
-    }
-    if (Array.isArray(body?.detail)) return String(body.detail[0]?.msg ?? "");
-  } catch {
-    // no JSON: the status has to do
-  }
-  return "";
+  const body = await answer.json().catch(() => null);
+  const first = Array.isArray(body?.detail) ? body.detail[0]?.msg : null;
+  const lines = [body?.error?.message, body?.message, body?.detail, body?.error, first];
+  const detail = lines.find((line) => typeof line === "string") ?? "";
+  return { code: String(body?.code ?? body?.error?.code ?? ""), detail };
 }

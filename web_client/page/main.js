@@ -20,7 +20,9 @@ eventLog(avatar);
 embedding();
 status();
 key();
+avatar.session = lent();
 avatar.connect();
+addEventListener("hashchange", () => lent() && location.reload());
 void furnish();
 
 /** What the page offers depends on what the server has. */
@@ -31,6 +33,20 @@ async function furnish() {
   byId("about").textContent = [info.version && `avatar-engine ${info.version}`, info.device && `drawn by ${info.device}`]
     .filter(Boolean)
     .join(" · ");
+}
+
+/**
+ * A program (the Python client) may hold the session; its address for watching is /#session=ID&token=TOKEN.
+ * @returns {import("../lib/service.js").SessionTicket | null}
+ */
+function lent() {
+  const told = new URLSearchParams(location.hash.slice(1));
+  const [id, token] = [told.get("session"), told.get("token")];
+  if (!id || !token) return null;
+  const place = `v1/sessions/${encodeURIComponent(id)}`;
+  const whep = new URL(`${place}/whep`, document.baseURI).href;
+  const socket = new URL(`${place}/ws?token=${encodeURIComponent(token)}`, document.baseURI).href;
+  return { session_id: id, token, whep_url: whep, ws_url: socket };
 }
 
 /** @returns {Promise<Info>} empty when the server does not say: the avatar will explain why */
