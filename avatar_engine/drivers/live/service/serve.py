@@ -7,6 +7,7 @@ import asyncio
 import logging
 import os
 import socket
+import ssl
 import sys
 from argparse import Namespace
 from types import FrameType
@@ -137,6 +138,7 @@ def socket_protocol(stalled_s: float) -> type[WebSocketsSansIOProtocol]:
 def run(given: Namespace) -> int:
     """avatar-engine serve"""
     options = from_arguments(given, os.environ)
+    check_certificate(options)
     listening = bind(options)
     logs.configure(options.log_level, debug=given.debug)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
@@ -176,6 +178,21 @@ def limits_of(options: ServeOptions) -> Limits:
         abandoned_s=options.abandoned_s,
         idle_s=options.idle_s,
     )
+
+
+def check_certificate(options: ServeOptions) -> None:
+    """ServeError of one line where TLS cannot be had with what was given."""
+    if options.tls_cert is None or options.tls_key is None:
+        return
+    try:
+        # No password: a server has nobody to ask for one.
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(options.tls_cert, options.tls_key, lambda: "")
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or "unreadable"
+        raise ServeError(
+            f"--tls-cert {options.tls_cert} and --tls-key {options.tls_key}: {reason}; expected a PEM"
+            " certificate chain and its private key without a password"
+        ) from None
 
 
 def bind(options: ServeOptions) -> socket.socket:
