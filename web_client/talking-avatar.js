@@ -234,7 +234,7 @@ export class TalkingAvatar extends AttributesElement {
     this.#mirror.stop(this.connected ? this.#control() : null);
   }
 
-  /** @returns {Promise<LiveNumbers | null>} what this browser really shows; rates count from the call before */
+  /** @returns {Promise<LiveNumbers | null>} what this browser really shows; rates from the second call on, a second later */
   async numbers() {
     const peer = this.#connection?.peer;
     return peer ? this.#playback.probe.read(peer) : null;

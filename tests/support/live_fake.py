@@ -64,6 +64,7 @@ class Behaviour:
     "Retry-After of the refusals; 0: there is room."
     voice: bool = True
     chat: bool = True
+    "False: as a relay that is still thinking."
     media: bool = True
     "False: the answer names a port where nothing listens."
     frames: bool = True
@@ -401,6 +402,8 @@ def _command(session: Session, text: str, behaviour: Behaviour) -> None:
         if kind == "say" and not behaviour.voice:
             why = "this server has no voice"
             session.tell("error", code="bad_request", message=why, retryable=False, id=number)
+            return
+        if kind == "chat" and not behaviour.chat:
             return
         words = message["text"] if kind == "say" else f"You said: {message['text']}"
         session.say(number, words, max(0.5, SECONDS_A_LETTER * len(words)))

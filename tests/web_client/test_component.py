@@ -78,6 +78,15 @@ def test_interrupt_of_silence_is_zero(visit: Visit) -> None:
     assert (report["position_s"], report["heard_text"], report["interrupted"]) == (0, "", False)
 
 
+def test_interrupt_ends_what_was_only_thought_of(visit: Visit) -> None:
+    visit.bare().live()
+    visit.server.set(chat=False)  # no answer will come
+    visit.run("window.asked = avatar.chat('What is the meaning of life?')")
+    visit.run("return avatar.interrupt()")
+    report = visit.run("return window.asked")
+    assert (report["position_s"], report["interrupted"], report["heard_text"]) == (0, True, "")
+
+
 def test_the_sixth_text_is_refused_with_a_reason(visit: Visit) -> None:
     visit.bare().live()
     result = visit.run(

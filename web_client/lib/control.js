@@ -126,13 +126,18 @@ export class ControlChannel extends EventTarget {
 
   /** @returns {Promise<PlaybackReport>} what was heard of the speech that was stopped; zeros when there was none */
   interrupt() {
+    const waiting = [...this.#speaking.keys()];
     const id = this.send("interrupt");
     return new Promise((resolve) => {
-      const none = { id, position_s: 0, interrupted: false, heard_text: "" };
-      const timer = setTimeout(() => this.#interrupts.get(id)?.(none), INTERRUPT_ANSWER_MS);
+      const timer = setTimeout(() => this.#interrupts.get(id)?.(silence(id, false)), INTERRUPT_ANSWER_MS);
       this.#interrupts.set(id, (report) => {
         clearTimeout(timer);
         this.#interrupts.delete(id);
+        // What was only being thought of (a chat's answer) has no end of its own to be told.
+        for (const each of waiting) {
+          this.#speaking.get(each)?.resolve(silence(each, true));
+          this.#speaking.delete(each);
+        }
         resolve(report);
       });
     });
@@ -160,8 +165,17 @@ export class ControlChannel extends EventTarget {
   #drop(error) {
     for (const { reject } of this.#speaking.values()) reject(error);
     this.#speaking.clear();
-    for (const [id, answer] of this.#interrupts) answer({ id, position_s: 0, interrupted: false, heard_text: "" });
+    for (const [id, answer] of this.#interrupts) answer(silence(id, false));
   }
+}
+
+/**
+ * @param {string} id
+ * @param {boolean} interrupted
+ * @returns {PlaybackReport} of speech of which nothing was heard
+ */
+function silence(id, interrupted) {
+  return { id, position_s: 0, interrupted, heard_text: "" };
 }
 
 /**

@@ -16,6 +16,10 @@
  * @property {number} packets_lost
  */
 
+/** Rates are taken over at least so long. */
+const SPAN_MS = 900;
+const KEPT_MS = 10_000;
+
 /**
  * @typedef {object} Reading
  * @property {number} at
@@ -27,8 +31,8 @@
  */
 
 export class NumbersProbe {
-  /** @type {Reading | null} */
-  #before = null;
+  /** @type {Reading[]} of the last seconds, oldest first: whoever asks often must not shorten others' spans */
+  #readings = [];
   #painted = 0;
   /** @type {number | null} */
   #firstFrameAt = null;
@@ -49,7 +53,7 @@ export class NumbersProbe {
   async read(peer) {
     if (peer !== this.#peer) {
       this.#peer = peer;
-      this.#before = null;
+      this.#readings = [];
       this.#firstFrameAt = null;
     }
     /** @type {Record<string, any>} */
@@ -67,8 +71,8 @@ export class NumbersProbe {
       delay: video.jitterBufferDelay ?? 0,
       emitted: video.jitterBufferEmittedCount ?? 0,
     };
-    const changes = difference(this.#before, now);
-    this.#before = now;
+    const changes = difference(this.#earlier(now.at), now);
+    this.#readings.push(now);
     if (this.#firstFrameAt === null || now.at - this.#firstFrameAt < 1000) this.#freezesAtStart = video.freezeCount ?? 0;
     const trip = pair.currentRoundTripTime === undefined ? null : pair.currentRoundTripTime * 1000;
     return {
@@ -83,10 +87,20 @@ export class NumbersProbe {
       packets_lost: (video.packetsLost ?? 0) + (audio.packetsLost ?? 0),
     };
   }
+
+  /**
+   * The newest reading that is old enough to count from.
+   * @param {number} now
+   * @returns {Reading | undefined}
+   */
+  #earlier(now) {
+    this.#readings = this.#readings.filter(({ at }) => now - at < KEPT_MS);
+    return this.#readings.findLast(({ at }) => now - at >= SPAN_MS);
+  }
 }
 
 /**
- * @param {Reading | null} before
+ * @param {Reading | undefined} before
  * @param {Reading} now
  * @returns {{fps: number | null, kbps: number | null, buffer_ms: number | null}}
  */

@@ -15,7 +15,7 @@ const icon = (name) => `<svg viewBox="0 0 24 24" aria-hidden="true" focusable="f
 
 const HTML = `
 <div class="frame" part="frame" role="group">
-  <video part="video" playsinline disablepictureinpicture disableremoteplayback role="img"></video>
+  <video part="video" playsinline disablepictureinpicture disableremoteplayback></video>
   <img class="poster" part="poster" alt="" decoding="async">
   <p class="pill" part="pill" aria-hidden="true" hidden><span class="spinner"></span><span class="pill-text"></span></p>
   <div class="captions" part="captions" aria-hidden="true"><span class="line-of-text"></span></div>
@@ -117,6 +117,7 @@ svg .line { fill: none; stroke: currentColor; stroke-width: 1.9; stroke-linecap:
   .pill, .line-of-text, .card, .retry, .unlock, .bar button { border: 1px solid ButtonText; forced-color-adjust: auto; }
   button:focus-visible { outline: 3px solid Highlight; }
   .bar { opacity: 1; background: none; }
+  .bar [aria-pressed="true"] { outline: 2px solid Highlight; }
 }
 `;
 

@@ -32,7 +32,7 @@ async def main():
     async with connect("${origin}") as avatar:
         print("watch it here:", avatar.watch_url)
         await avatar.say("Hello! It is good to see you.")
-        await avatar.speak(pcm_from_your_voice(), text="Any voice will do.")
+        await avatar.speak(your_voice(), sample_rate=24_000, text="Any voice will do.")
 
 
 asyncio.run(main())`,

@@ -68,7 +68,38 @@ function writing(avatar) {
  */
 function say(avatar, text) {
   report("");
-  avatar.say(text).catch(explain);
+  toBeStopped(avatar.say(text)).catch(explain);
+}
+
+/** Texts that are on their way or being said. */
+let underWay = 0;
+
+/**
+ * From the moment that something is asked for it can be stopped.
+ * @template T
+ * @param {Promise<T>} speech
+ * @returns {Promise<T>}
+ */
+async function toBeStopped(speech) {
+  try {
+    showStop((underWay += 1));
+    return await speech;
+  } finally {
+    showStop((underWay -= 1));
+  }
+}
+
+/** To where one was about to go on. */
+function focusAgain() {
+  const field = document.querySelector(".way:not([hidden]) textarea, .way:not([hidden]) button");
+  if (field instanceof HTMLElement) field.focus();
+}
+
+/** @param {number} count */
+function showStop(count) {
+  const button = /** @type {HTMLButtonElement} */ (byId("stop"));
+  if (!count && document.activeElement === button) focusAgain(); // a disabled button loses the focus
+  button.disabled = !count;
 }
 
 /**
@@ -106,10 +137,10 @@ function chatting(avatar) {
     report("");
     turn("you", text);
     answer = turn("it", "…");
-    avatar.chat(text).catch((error) => {
-      if (answer?.textContent === "…") answer.remove();
-      explain(error);
-    });
+    const line = answer;
+    toBeStopped(avatar.chat(text))
+      .catch(explain)
+      .finally(() => line.textContent === "…" && line.remove());
   });
   entersSubmit(box, form);
   avatar.addEventListener("caption", (event) => {
@@ -139,7 +170,6 @@ function microphone(avatar) {
 
 /** @param {TalkingAvatar} avatar */
 function stopping(avatar) {
-  const button = /** @type {HTMLButtonElement} */ (byId("stop"));
   const stop = async () => {
     try {
       const { position_s, heard_text } = await avatar.interrupt();
@@ -148,14 +178,12 @@ function stopping(avatar) {
       explain(error);
     }
   };
-  button.addEventListener("click", stop);
+  byId("stop").addEventListener("click", stop);
   document.addEventListener("keydown", (event) => {
-    if (event.key === "Escape" && avatar.speaking && !event.defaultPrevented) void stop();
+    if (event.key === "Escape" && (avatar.speaking || underWay) && !event.defaultPrevented) void stop();
   });
   avatar.addEventListener("speaking", (event) => {
     const { active } = /** @type {CustomEvent} */ (event).detail;
-    if (!active && document.activeElement === button) byId("say-text").focus(); // a disabled button loses the focus
-    button.disabled = !active;
     byId("portrait").classList.toggle("speaking", active);
   });
 }
