@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
@@ -25,29 +24,11 @@ LONGEST_ANSWER = 40_000
 _THOUGHT = ("<think>", "</think>")
 
 
-class History:
-    """The conversation so far, bounded: the newest MOST_TURNS turns of at most MOST_CHARACTERS in all."""
-
-    def __init__(self) -> None:
-        self._turns: deque[Turn] = deque(maxlen=MOST_TURNS)
-
-    def add_user(self, text: str) -> None:
-        self._turns.append({"role": "user", "content": text})
-
-    def add_answer(self, text: str) -> None:
-        """What was heard of an answer: after an interrupt the model should know how far it came."""
-        if text.strip():
-            self._turns.append({"role": "assistant", "content": text})
-
-    def turns(self) -> list[Turn]:
-        return bounded(self._turns)
-
-
-def bounded(history: Sequence[Turn] | deque[Turn]) -> list[Turn]:
+def bounded(history: Sequence[Turn]) -> list[Turn]:
     """The newest turns within the bounds, oldest first, beginning with the user's."""
     kept: list[Turn] = []
     characters = 0
-    for turn in list(history)[::-1][:MOST_TURNS]:
+    for turn in history[::-1][:MOST_TURNS]:
         characters += len(turn["content"])
         if characters > MOST_CHARACTERS:
             break

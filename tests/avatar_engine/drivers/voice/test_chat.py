@@ -10,7 +10,7 @@ from contextlib import aclosing
 import pytest
 
 from avatar_engine.drivers.voice import http
-from avatar_engine.drivers.voice.chat import MOST_CHARACTERS, MOST_TURNS, ChatServer, History
+from avatar_engine.drivers.voice.chat import MOST_CHARACTERS, MOST_TURNS, ChatServer
 from avatar_engine.drivers.voice.interface import ChatError, Turn
 from tests.support.fake_http import Exchange, Script, serving
 
@@ -255,12 +255,12 @@ def test_an_endless_answer_is_cut_off() -> None:
 
 
 def test_history_is_bounded() -> None:
-    history = History()
+    turns: list[Turn] = []
     for i in range(200):
-        history.add_user(f"question {i}")
-        history.add_answer(f"answer {i}")
-    history.add_answer("  ")
-    turns = history.turns()
-    assert len(turns) == MOST_TURNS and turns[0]["role"] == "user" and turns[-1]["content"] == "answer 199"
-    history.add_user("x" * (MOST_CHARACTERS - 20))
-    assert [turn["role"] for turn in history.turns()] == ["user"]
+        turns += [{"role": "user", "content": f"q {i}"}, {"role": "assistant", "content": f"a {i}"}]
+    _, (exchange,) = ask(stream("Yes.", 99), history=turns)
+    sent = exchange.body["messages"][1:-1]
+    assert len(sent) == MOST_TURNS and sent[0]["role"] == "user" and sent[-1]["content"] == "a 199"
+    turns.append({"role": "user", "content": "x" * (MOST_CHARACTERS - 20)})
+    _, (exchange,) = ask(stream("Yes.", 99), history=turns)
+    assert [len(message["content"]) > 1000 for message in exchange.body["messages"]] == [False, True, False]
