@@ -28,6 +28,7 @@ from avatar_engine.drivers.live.meters import Meters
 from avatar_engine.drivers.live.performance import LivePerformance, Surroundings
 from avatar_engine.drivers.live.webrtc.encoders import open_encoder, processor_seconds
 from avatar_engine.drivers.live.webrtc.ice import IceServer, NetworkOptions
+from avatar_engine.drivers.live.webrtc.peers import Peers
 from avatar_engine.drivers.live.worker.handle import WorkerProcess, default_threads
 from avatar_engine.drivers.live.worker.models import ShippedModels
 from avatar_engine.drivers.live.worker.pool import Pool
@@ -158,8 +159,7 @@ class LiveEngine:
             raise Full("the engine is closing", RETRY_AFTER_S)
         around = Surroundings(
             take_worker=pool.take,
-            network=self._network,
-            most_viewers=self._options.max_viewers,
+            open_audience=partial(Peers, self._network, self._options.max_viewers),
             offload=self._offload,
             meters=self._meters,
             plain_text=assembly.plain_text,

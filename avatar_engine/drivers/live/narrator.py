@@ -28,6 +28,7 @@ class Narrator:
         self._publish = publish
         self._waiting: dict[int, Framed] = {}
         self._heard: dict[str, str] = {}
+        self._captions: list[tuple[int, Caption]] = []
 
     def put(self, framed: Framed) -> None:
         """A frame was moved."""
@@ -41,6 +42,9 @@ class Narrator:
             if framed.epoch != epoch:
                 continue
             self._leave(framed, tell_motion=tell_motion and index == slot)
+        self._captions = [(due, caption) for due, caption in self._captions if caption.epoch == epoch]
+        while self._captions and self._captions[0][0] <= slot:
+            self._publish(self._captions.pop(0)[1])
 
     def finish(self, utterance: str) -> str:
         """What was heard of an utterance that is over."""
@@ -62,7 +66,9 @@ class Narrator:
             scores = dict(zip(EMOTION_NAMES, framed.mood.scores, strict=True))
             self._publish(EmotionChanged(framed.epoch, scores, framed.mood.source))
         if framed.sentence is not None and played is not None:
-            self._publish(self._caption(framed, framed.sentence, played.name, played.first_slot))
+            caption = self._caption(framed, framed.sentence, played.name, played.first_slot)
+            # The text of an utterance is known before its sound begins; SpeechStarted comes first.
+            self._captions.append((max(framed.index, played.first_slot + 1), caption))
         if tell_motion:
             self._publish(_motion(framed))
 

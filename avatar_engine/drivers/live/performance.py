@@ -8,10 +8,12 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from avatar_engine.clock import FRAME_RATE, SAMPLE_RATE, frame_count
 from avatar_engine.config import EmotionChoice
+from avatar_engine.drivers.live.audience import OpenAudience
 from avatar_engine.drivers.live.casting import Casting
 from avatar_engine.drivers.live.interface import (
     MIRROR,
@@ -34,8 +36,6 @@ from avatar_engine.drivers.live.screen import Offload, Screen
 from avatar_engine.drivers.live.subscribers import Subscribers
 from avatar_engine.drivers.live.timeline import Emotion, Note, State, Timeline
 from avatar_engine.drivers.live.webrtc.encoders import Codec, SoundEncoder
-from avatar_engine.drivers.live.webrtc.ice import NetworkOptions
-from avatar_engine.drivers.live.webrtc.peers import Peers
 from avatar_engine.drivers.live.worker.handle import Worker
 from avatar_engine.drivers.live.worker.wire import Framed, Tell
 from avatar_engine.types import PlaybackReport
@@ -52,8 +52,7 @@ class Surroundings:
     """What a performance gets from its engine."""
 
     take_worker: Callable[[], Awaitable[Worker]]
-    network: NetworkOptions
-    most_viewers: int
+    open_audience: OpenAudience
     offload: Offload
     meters: Meters
     plain_text: Callable[[str], str]
@@ -76,9 +75,7 @@ class LivePerformance:
         self._screen = Screen(options.size, around.offload)
         self._subscribers = Subscribers()
         self._narrator = Narrator(self._sound, self._lookahead_slots, self._publish)
-        self._peers = Peers(
-            around.network,
-            around.most_viewers,
+        self._audience = around.open_audience(
             self._pace.wall_of,
             self._want_key,
             lambda seconds: around.meters.webrtc_first_frame_ms.add(seconds * 1000),
@@ -108,7 +105,7 @@ class LivePerformance:
 
     @property
     def viewers(self) -> int:
-        return self._peers.count
+        return self._audience.count
 
     @property
     def queue_depth(self) -> int:
@@ -193,18 +190,19 @@ class LivePerformance:
         if sample_rate is not None:
             await self.interrupt()
             self._timeline.begin(MIRROR, sample_rate, None)
-        elif MIRROR in self._timeline.names:
-            self._timeline.end(MIRROR)
+        else:
+            with suppress(Closed):
+                self._timeline.end(MIRROR)
 
     async def watch(self, offer_sdp: str) -> tuple[str, str]:
         self._check_open()
-        return await self._peers.watch(offer_sdp)
+        return await self._audience.watch(offer_sdp)
 
     async def add_candidate(self, viewer: str, sdp_fragment: str) -> None:
-        await self._peers.add_candidate(viewer, sdp_fragment)
+        await self._audience.add_candidate(viewer, sdp_fragment)
 
     async def unwatch(self, viewer: str) -> None:
-        await self._peers.unwatch(viewer)
+        await self._audience.unwatch(viewer)
 
     async def close(self, reason: str) -> None:
         if self._ended is not None:
@@ -216,7 +214,7 @@ class LivePerformance:
         self._casting.end()
         self._around.on_closed(self)
         self._publish(Ended(self.epoch, reason))
-        await self._peers.close()
+        await self._audience.close()
 
     def _check_open(self) -> None:
         if self._ended is not None:
@@ -256,7 +254,7 @@ class LivePerformance:
         slot = self._timeline.compose()
         self._sound.put(slot)
         notes = (*self._casting.take_untold(), *slot.notes)
-        due, wanted = self._pace.leaves_at(slot.index), self._peers.count > 0
+        due, wanted = self._pace.leaves_at(slot.index), self._audience.count > 0
         self._casting.tell(Tell(slot.index, slot.epoch, notes, slot.speech, slot.missing, due, wanted))
 
     async def _send_sound(self) -> None:
@@ -265,8 +263,8 @@ class LivePerformance:
             while self._timeline.next_index * PACKETS_PER_SLOT <= self._sound.next_index:
                 self._compose()
             packet = self._sound.take()
-            if self._peers.listening:
-                self._peers.send_sound(self._opus.encode(packet.sound, packet.index))
+            if self._audience.listening:
+                self._audience.send_sound(self._opus.encode(packet.sound, packet.index))
             self._sound_left[packet.index % 8] = self._loop.time()
             if packet.began is not None:
                 self._publish(SpeechStarted(self.epoch, packet.began))
@@ -291,7 +289,7 @@ class LivePerformance:
         slot = 0
         while True:
             await self._until(self._pace.leaves_at, slot, ENCODING_S)
-            codecs = self._peers.codecs
+            codecs = self._audience.codecs
             if codecs:
                 left = self._pace.leaves_at(slot) + GRACE_S - ENCODING_S - self._loop.time()
                 await self._screen.wait_for(slot, max(0.0, left))
@@ -300,7 +298,7 @@ class LivePerformance:
             await self._until(self._pace.leaves_at, slot)
             for codec, packet in packets.items():
                 # Also where it has become stale: the encoder has it behind it, viewers need it.
-                self._peers.send_picture(codec, packet)
+                self._audience.send_picture(codec, packet)
             self._encoding = False
             if epoch != self.epoch:
                 self._around.meters.interrupt_ms.add((self._loop.time() - self._interrupted_at) * 1000)
@@ -327,7 +325,7 @@ class LivePerformance:
             await asyncio.sleep(1.0)
             now = self._loop.time()
             fps, self._fresh, since = self._fresh / (now - since), 0, now
-            if self._peers.codecs:
+            if self._audience.codecs:
                 self._around.meters.render_fps.add(fps)
             self._around.meters.dropped_frames += self._screen.dropped - dropped
             dropped = self._screen.dropped
@@ -340,7 +338,7 @@ class LivePerformance:
             "queued_s": self._timeline.queued_samples / SAMPLE_RATE,
             "repeated_frames": float(self._screen.repeated),
             "dropped_frames": float(self._screen.dropped),
-            "dropped_packets": float(self._peers.dropped),
+            "dropped_packets": float(self._audience.dropped),
             "dropped_events": float(self._subscribers.dropped),
             "key_frames": float(self._screen.key_frames),
             "av_drift_ms": self._around.meters.av_drift_ms.quantile(0.5),

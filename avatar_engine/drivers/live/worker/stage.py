@@ -146,7 +146,7 @@ class Stage:
             session.interrupt()
         elif isinstance(note, Emotion):
             session.set_emotion(note.name, note.intensity, note.ttl_s)
-        elif hasattr(session, "set_state"):
+        else:
             session.set_state(note.name)
 
     def _described(self, frame: ExpressionFrame, epoch: int, cost_s: float) -> _Moved:

@@ -1,0 +1,35 @@
+"""The viewers, as a performance sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol, TypeAlias
+
+import av
+
+from avatar_engine.drivers.live.webrtc.encoders import Codec
+
+
+class Audience(Protocol):
+    """The viewers; see webrtc.peers.Peers."""
+
+    @property
+    def count(self) -> int: ...
+    @property
+    def codecs(self) -> set[Codec]: ...
+    @property
+    def listening(self) -> bool: ...
+    @property
+    def dropped(self) -> int: ...
+    async def watch(self, offer_sdp: str) -> tuple[str, str]: ...
+    async def add_candidate(self, name: str, fragment: str) -> None: ...
+    async def unwatch(self, name: str) -> None: ...
+    def send_picture(self, codec: Codec, packet: av.Packet) -> None: ...
+    def send_sound(self, packet: av.Packet) -> None: ...
+    async def close(self) -> None: ...
+
+
+OpenAudience: TypeAlias = Callable[
+    [Callable[[float], float], Callable[[Codec, bool], None], Callable[[float], None]], Audience
+]
+"From wall_of, want_key and on_first_picture of Peers."

@@ -1,0 +1,276 @@
+"""Viewers over loopback, made of aiortc; the packets come from a small studio in place of a session."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from avatar_engine.drivers.live.interface import Full
+from avatar_engine.drivers.live.screen import KeyFrames
+from avatar_engine.drivers.live.webrtc.encoders import Codec, SoundEncoder, open_encoder, video_frame
+from avatar_engine.drivers.live.webrtc.ice import IceServer, NetworkOptions
+from avatar_engine.drivers.live.webrtc.offers import read_fragment, read_offer
+from avatar_engine.drivers.live.webrtc.peers import Peers
+from avatar_engine.drivers.live.webrtc.tracks import NTP_MINUS_UNIX
+from tests.support.viewers import Viewer
+
+LOOPBACK = NetworkOptions(addresses=("127.0.0.1",))
+
+
+class Studio:
+    """Sends a grey ramp and silence to its viewers, encoded once."""
+
+    def __init__(self, network: NetworkOptions = LOOPBACK, most: int = 8) -> None:
+        self.keys: dict[Codec, KeyFrames] = {"VP8": KeyFrames(), "H264": KeyFrames()}
+        self.asked: list[bool] = []
+        self.firsts: list[float] = []
+        self.key_frames = self.encoded = 0
+        self.peers = Peers(
+            network, most, lambda media_s: 5000.0 + media_s, self._want_key, self.firsts.append
+        )
+        self._task = asyncio.create_task(self._send())
+
+    def _want_key(self, codec: Codec, joined: bool) -> None:
+        self.asked.append(joined)
+        self.keys[codec].ask(asyncio.get_running_loop().time(), joined=joined)
+
+    async def _send(self) -> None:
+        encoders = {codec: open_encoder(codec, 256) for codec in ("VP8", "H264")}
+        opus, slot = SoundEncoder(), 0
+        while True:
+            for codec in self.peers.codecs:
+                picture = video_frame(np.full((384, 256), 60 + slot % 100, np.uint8))
+                key = self.keys[codec].take(asyncio.get_running_loop().time())
+                packet = encoders[codec].encode(picture, slot, key=key)
+                self.encoded += 1
+                self.key_frames += packet.is_keyframe
+                self.peers.send_picture(codec, packet)
+            for half in range(2):
+                self.peers.send_sound(opus.encode(None, 2 * slot + half))
+            slot += 1
+            await asyncio.sleep(0.02)
+
+    async def close(self) -> None:
+        self._task.cancel()
+        await self.peers.close()
+
+
+def run(scene: Coroutine[Any, Any, None]) -> None:
+    asyncio.run(asyncio.wait_for(scene, 60))
+
+
+@pytest.mark.parametrize("codec", [None, "H264"])
+def test_a_viewer_gets_picture_and_sound_in_the_codec_it_prefers(codec: str | None) -> None:
+    async def scene() -> None:
+        studio, viewer = Studio(), Viewer(codec)
+        await viewer.join(studio.peers)
+        await viewer.until("video", 5)
+        await viewer.until("audio", 5)
+        assert studio.peers.codecs == {codec or "VP8"} and studio.peers.count == 1
+        assert "goog-remb" not in viewer.answer and "127.0.0.1" in viewer.answer
+        streams = {line.split()[1] for line in viewer.answer.splitlines() if line.startswith("a=msid:")}
+        assert (
+            len({line.split(":")[1].split()[0] for line in viewer.answer.splitlines() if "a=msid:" in line})
+            == 1
+        )
+        assert len(streams) == 2 and len(studio.firsts) == 1
+        assert viewer.frames["video"][0][1].width == 256
+        await studio.peers.unwatch(viewer.name)
+        assert studio.peers.count == 0
+        with pytest.raises(KeyError):
+            await studio.peers.unwatch(viewer.name)
+        await viewer.leave()
+        await studio.close()
+
+    run(scene())
+
+
+def test_four_viewers_share_one_encode_and_key_frames_are_debounced() -> None:
+    async def scene() -> None:
+        studio, viewers = Studio(), [Viewer() for _ in range(4)]
+        for viewer in viewers:
+            await viewer.join(studio.peers)
+        for viewer in viewers:
+            await viewer.until("video", 10)
+        pts = [{frame.pts for _, frame in viewer.frames["video"]} for viewer in viewers]
+        assert studio.encoded <= max(len(seen) for seen in pts) + 60
+        assert studio.key_frames <= 5
+        before, started = studio.key_frames, asyncio.get_running_loop().time()
+        for _ in range(20):
+            await viewers[0].lose_a_picture()
+            await asyncio.sleep(0.05)
+        await asyncio.sleep(0.3)
+        lasted = asyncio.get_running_loop().time() - started
+        assert studio.asked.count(False) >= 5
+        assert 1 <= studio.key_frames - before <= 1 + lasted
+        for viewer in viewers:
+            await viewer.leave()
+        await studio.close()
+
+    run(scene())
+
+
+def test_sender_reports_carry_media_time() -> None:
+    async def scene() -> None:
+        studio, viewer = Studio(), Viewer()
+        await viewer.join(studio.peers)
+        await viewer.until("video", 3)
+        await viewer.until("audio", 3)
+        (inside,) = studio.peers._viewers.values()
+        for transceiver in inside.connection.getTransceivers():
+            sender = transceiver.sender
+            ntp, rtp = sender._RTCRtpSender__ntp_timestamp, sender._RTCRtpSender__rtp_timestamp
+            await asyncio.sleep(0.3)
+            later, rtp_later = sender._RTCRtpSender__ntp_timestamp, sender._RTCRtpSender__rtp_timestamp
+            clock = 90_000 if transceiver.kind == "video" else 48_000
+            assert 5000 < ntp / 2**32 - NTP_MINUS_UNIX < 5060  # the studio's wall clock, not this machine's
+            assert abs((later - ntp) / 2**32 - ((rtp_later - rtp) % 2**32) / clock) < 1e-3
+        await viewer.leave()
+        await studio.close()
+
+    run(scene())
+
+
+def test_a_viewer_that_goes_is_forgotten_and_the_limit_holds() -> None:
+    async def scene() -> None:
+        studio, first, second = Studio(most=1), Viewer(), Viewer()
+        await first.join(studio.peers)
+        await first.until("audio", 1)
+        with pytest.raises(Full, match="this session has 1 viewers already"):
+            await second.join(studio.peers)
+        await first.leave()  # its DTLS says goodbye
+        async with asyncio.timeout(5):
+            while studio.peers.count:
+                await asyncio.sleep(0.01)
+        third = Viewer()
+        await third.join(studio.peers)
+        await third.until("video", 1)
+        await third.leave()
+        await second.leave()
+        await studio.close()
+
+    run(scene())
+
+
+def test_media_ports_stay_in_their_range_and_run_out_with_a_message() -> None:
+    async def scene() -> None:
+        network = NetworkOptions(ports=(47_100, 47_101), addresses=("127.0.0.1",))
+        studio, viewers = Studio(network), [Viewer() for _ in range(3)]
+        for viewer in viewers[:2]:
+            await viewer.join(studio.peers)
+            ports = {
+                int(line.split()[5]) for line in viewer.answer.splitlines() if line.startswith("a=candidate:")
+            }
+            assert ports <= {47_100, 47_101} and ports
+        with pytest.raises(Full, match="no UDP port could be opened on 127.0.0.1"):
+            await viewers[2].join(studio.peers)
+        for viewer in viewers:
+            await viewer.leave()
+        await studio.close()
+
+    run(scene())
+
+
+def test_trickled_candidates_are_taken() -> None:
+    async def scene() -> None:
+        studio, viewer = Studio(), Viewer()
+        offer = await viewer.offer()
+        kept = [line for line in offer.splitlines() if line.startswith("a=candidate:")]
+        name, answer = await studio.peers.watch(
+            "\r\n".join(line for line in offer.splitlines() if line not in kept and "end-of" not in line)
+            + "\r\n"
+        )
+        from aiortc import RTCSessionDescription
+
+        await viewer.connection.setRemoteDescription(RTCSessionDescription(answer, "answer"))
+        mid = next(line for line in offer.splitlines() if line.startswith("a=mid:"))
+        await studio.peers.add_candidate(name, "\r\n".join([mid, kept[0], "a=end-of-candidates"]))
+        with pytest.raises(KeyError):
+            await studio.peers.add_candidate("nobody", "")
+        with pytest.raises(ValueError, match="is no candidate"):
+            await studio.peers.add_candidate(name, "a=candidate:nonsense")
+        await viewer.until("audio", 1)
+        await viewer.leave()
+        await studio.close()
+
+    run(scene())
+
+
+def offer_sdp() -> str:
+    async def make() -> str:
+        viewer = Viewer()
+        try:
+            return await viewer.offer()
+        finally:
+            await viewer.leave()
+
+    return asyncio.run(make())
+
+
+OFFER = offer_sdp()
+
+
+@pytest.mark.parametrize(
+    ("sdp", "message"),
+    [
+        ("", "does not begin with v=0"),
+        ("hello", "does not begin with v=0"),
+        ("v=0\r\n" + "a" * 70_000, "70005 characters, at most 65536"),
+        ("v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\n", "0 media sections"),
+        (OFFER.replace("a=ice-pwd", "a=x"), "ICE user name or password is missing"),
+        (OFFER.replace("a=fingerprint", "a=x"), "fingerprint"),
+        (OFFER.replace("recvonly", "sendonly"), "wants neither picture nor sound"),
+        (
+            OFFER.replace("VP8", "AV1").replace("H264", "VP9"),
+            "video codecs AV1, rtx, VP9; expected one of VP8, H264",
+        ),
+        (OFFER.replace("a=mid:", "a=x:"), "a=mid"),
+        (OFFER.replace("a=rtpmap:", "a=rtpmap:x"), "cannot be read"),
+        (OFFER.replace("m=audio", "m=smell"), "smell"),
+        (OFFER.replace("a=rtcp-mux", "a=x"), "cannot be answered"),
+    ],
+)
+def test_a_malformed_offer_is_refused_in_one_line(sdp: str, message: str) -> None:
+    async def scene() -> None:
+        studio = Studio()
+        with pytest.raises(ValueError, match=message) as refused:
+            await studio.peers.watch(sdp)
+        assert "\n" not in str(refused.value) and str(refused.value).startswith("SDP offer: ")
+        assert studio.peers.count == 0
+        await studio.close()
+
+    run(scene())
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, len(OFFER) - 1), st.characters()), max_size=30),
+    st.integers(1, len(OFFER)),
+)
+def test_damaged_offers_and_fragments_are_value_errors_or_fine(
+    damage: list[tuple[int, str]], length: int
+) -> None:
+    letters = list(OFFER[:length])
+    for place, letter in damage:
+        letters[place % length] = letter
+    for read in (read_offer, read_fragment):
+        try:
+            read("".join(letters))
+        except ValueError as error:
+            assert "\n" not in str(error)
+
+
+def test_network_options_are_checked_and_nobody_is_asked_by_default() -> None:
+    with pytest.raises(ValueError, match="must be a range within 1..65535, not 9-8"):
+        NetworkOptions(ports=(9, 8))
+    assert NetworkOptions().configuration().iceServers == []
+    (server,) = (
+        NetworkOptions((IceServer("turn:example.net:3478", "me", "secret"),)).configuration().iceServers
+    )
+    assert (server.urls, server.username, server.credential) == ("turn:example.net:3478", "me", "secret")
