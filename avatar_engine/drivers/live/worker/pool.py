@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable
 from contextlib import suppress
 
 from avatar_engine.drivers.live.worker.handle import WorkerError, WorkerProcess
 
-logger = logging.getLogger(__name__)
 TRIES = 3
 BREATH_S = 1.0
 "Before another try, and before a spare is made where one was just taken: who came first draws first."
@@ -55,14 +53,14 @@ class Pool:
         raise WorkerError("no worker stays alive; `avatar-engine doctor` may know why")
 
     async def close(self) -> None:
-        """End the spare."""
+        """End the spare, warm or not."""
         self._closed = True
         spare, self._spare = self._spare, None
-        if spare is not None:
-            try:
-                (await spare).end()
-            except WorkerError as error:
-                logger.warning("%s", error)
+        if spare is None:
+            return
+        spare.cancel()
+        with suppress(WorkerError, asyncio.CancelledError):
+            (await spare).end()
 
     async def _warmed(self, after_s: float) -> WorkerProcess:
         with suppress(TimeoutError):

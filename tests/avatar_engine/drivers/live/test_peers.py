@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Coroutine
 from typing import Any
 
+import aioice.ice
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -196,6 +198,58 @@ def test_trickled_candidates_are_taken() -> None:
         with pytest.raises(ValueError, match="is no candidate"):
             await studio.peers.add_candidate(name, "a=candidate:nonsense")
         await viewer.until("audio", 1)
+        await viewer.leave()
+        await studio.close()
+
+    run(scene())
+
+
+def test_loss_and_jitter_cost_pictures_and_not_the_connection() -> None:
+    """5 % of the packets vanish, the others come up to 100 ms late and out of order."""
+
+    async def scene() -> None:
+        studio, viewer, chance = Studio(), Viewer(), random.Random(0)
+        await viewer.join(studio.peers)
+        await viewer.until("video", 3)
+        (inside,) = studio.peers._viewers.values()
+        ice = inside.connection.getTransceivers()[0].sender.transport.transport
+        send, loop = ice._send, asyncio.get_running_loop()
+        late: set[asyncio.Task[None]] = set()
+
+        async def lossy(data: bytes) -> None:
+            if chance.random() >= 0.05:
+                handle = loop.call_later(
+                    0.1 * chance.random(), lambda: late.add(asyncio.ensure_future(send(data)))
+                )
+                assert handle is not None
+
+        ice._send = lossy
+        before, keys = len(viewer.frames["video"]), studio.key_frames
+        await asyncio.sleep(3)
+        ice._send = send
+        assert len(viewer.frames["video"]) - before > 30
+        assert studio.key_frames - keys <= 4
+        seen = len(viewer.frames["video"])
+        await viewer.until("video", seen + 20)
+        await asyncio.gather(*late)
+        await viewer.leave()
+        await studio.close()
+
+    run(scene())
+
+
+def test_a_viewer_that_vanishes_without_a_word_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scene() -> None:
+        monkeypatch.setattr(aioice.ice, "CONSENT_INTERVAL", 0.2)
+        monkeypatch.setattr(aioice.ice, "CONSENT_FAILURES", 2)
+        studio, viewer = Studio(), Viewer()
+        await viewer.join(studio.peers)
+        await viewer.until("audio", 1)
+        ice = viewer.connection.getTransceivers()[0].receiver.transport.transport
+        await ice._connection.close()  # its sockets only: no goodbye
+        async with asyncio.timeout(20):
+            while studio.peers.count:
+                await asyncio.sleep(0.02)
         await viewer.leave()
         await studio.close()
 
