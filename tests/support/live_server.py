@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
 
 import websockets
 from websockets.asyncio.client import ClientConnection
@@ -53,8 +52,7 @@ class LiveServer:
         self, method: str, path: str, body: bytes | str | None = None, **headers: str | None
     ) -> Answer:
         """One HTTP request on its own connection; header names with _ for -."""
-        given = {name.replace("_", "-"): value for name, value in headers.items() if value is not None}
-        return await asyncio.to_thread(_call, self.url, method, path, body, given)
+        return await request(self.url + path, method, body, **headers)
 
     async def open(self, key: str | None = None, **options: Any) -> dict[str, Any]:
         """POST /v1/sessions that has to work."""
@@ -147,12 +145,18 @@ async def serving(
         await close_within(5.0, sessions, engine, speech)
 
 
-def _call(url: str, method: str, path: str, body: bytes | str | None, headers: dict[str, str]) -> Answer:
-    address = urlsplit(url)
-    assert address.hostname is not None
-    connection = http.client.HTTPConnection(address.hostname, address.port, timeout=TIMEOUT_S)
+async def request(url: str, method: str, body: bytes | str | None = None, **headers: str | None) -> Answer:
+    """One HTTP request on its own connection; header names with _ for -."""
+    given = {name.replace("_", "-"): value for name, value in headers.items() if value is not None}
+    return await asyncio.to_thread(_request, url, method, body, given)
+
+
+def _request(url: str, method: str, body: bytes | str | None, headers: dict[str, str]) -> Answer:
+    _, _, rest = url.partition("://")
+    address, slash, path = rest.partition("/")
+    connection = http.client.HTTPConnection(address, timeout=TIMEOUT_S)
     try:
-        connection.request(method, path, body, headers)
+        connection.request(method, slash + path, body, headers)
         response = connection.getresponse()
         named = {name.lower(): value for name, value in response.getheaders()}
         return Answer(response.status, named, response.read())

@@ -8,7 +8,6 @@ import logging
 import os
 import socket
 import ssl
-import sys
 from argparse import Namespace
 from types import FrameType
 from typing import Any
@@ -36,8 +35,6 @@ GRACE_S = 3
 "For connections to end after their sessions have."
 CLOSE_S = 10.0
 "For the engine's workers to end; what is left then ends with the process."
-SWITCH_INTERVAL_S = 0.0005
-"Python's own 5 ms let one busy thread hold back the packets of all (design note of the runtime, 2e-8)."
 
 
 class ServeError(AvatarError):
@@ -141,7 +138,6 @@ def run(given: Namespace) -> int:
     check_certificate(options)
     listening = bind(options)
     logs.configure(options.log_level, debug=given.debug)
-    sys.setswitchinterval(SWITCH_INTERVAL_S)
     for line in warnings_about(options):
         logs.event(logger, line, level=logging.WARNING)
     try:
