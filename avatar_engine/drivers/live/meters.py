@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
+from typing import Literal
 
 KEPT = 500
 
@@ -30,6 +31,20 @@ class Distribution:
         if not self._values:
             return {}
         return {f"{name}_median": self.quantile(0.5), f"{name}_p95": self.quantile(0.95)}
+
+
+class Offsets:
+    """How much later than its sound each picture leaves, whichever of the two comes first."""
+
+    def __init__(self) -> None:
+        self._left: dict[str, tuple[int, float]] = {}
+
+    def left(self, what: Literal["sound", "picture"], slot: int, now: float) -> float | None:
+        """`what` of a slot leaves now; the offset in seconds once both have left."""
+        self._left[what] = (slot, now)
+        if len(self._left) < 2 or self._left["sound"][0] != self._left["picture"][0]:
+            return None
+        return self._left["picture"][1] - self._left["sound"][1]
 
 
 @dataclass

@@ -29,7 +29,7 @@ class Pace:
     def __init__(self, now: float, wall: float, lookahead_samples: int) -> None:
         """now: monotonic seconds; wall: seconds since 1970 at the same moment."""
         self._zero = now
-        self._wall_minus_monotonic = wall - now
+        self._wall = wall
         self.delay_s = lookahead_samples / SAMPLE_RATE + PLAYOUT_S
 
     def composed_at(self, slot: int) -> float:
@@ -45,9 +45,10 @@ class Pace:
         return self._zero + packet * SOUND_PER_PACKET / SOUND_RATE + self.delay_s
 
     def wall_of(self, media_s: float) -> float:
-        """Seconds since 1970 at which the media of `media_s` seconds leave, or were to leave. Does not follow
-        later jumps of the wall clock, so that sound and picture stay on one line."""
-        return self._zero + media_s + self.delay_s + self._wall_minus_monotonic
+        """Seconds since 1970 at which the media of `media_s` seconds leave, had no clock ever jumped or stood
+        still. Receivers fit a line to what they are told: one that breaks parts sound and picture for long.
+        """
+        return self._wall + media_s + self.delay_s
 
     def stalled(self, now: float, due: float) -> bool:
         """Whether `now` is so much later than `due` that media time has to wait; then it did wait."""

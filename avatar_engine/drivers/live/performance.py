@@ -10,6 +10,7 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Literal
 
 from avatar_engine.clock import FRAME_RATE, SAMPLE_RATE, frame_count
 from avatar_engine.config import EmotionChoice
@@ -28,7 +29,7 @@ from avatar_engine.drivers.live.interface import (
     StateChanged,
     Stats,
 )
-from avatar_engine.drivers.live.meters import Meters
+from avatar_engine.drivers.live.meters import Meters, Offsets
 from avatar_engine.drivers.live.narrator import Narrator
 from avatar_engine.drivers.live.pace import PACKETS_PER_SLOT, Pace
 from avatar_engine.drivers.live.playout import EASING_PICTURES, SoundPlayout
@@ -86,7 +87,7 @@ class LivePerformance:
         self._emotion: Emotion | None = None
         self._texts: dict[str, str] = {}
         self._pushed_at: dict[str, float] = {}
-        self._sound_left: dict[int, float] = {}
+        self._offsets = Offsets()
         self._fresh = 0
         self._encoding = False
         self._interrupted_at = 0.0
@@ -265,7 +266,8 @@ class LivePerformance:
             packet = self._sound.take()
             if self._audience.listening:
                 self._audience.send_sound(self._opus.encode(packet.sound, packet.index))
-            self._sound_left[packet.index % 8] = self._loop.time()
+            if packet.index % PACKETS_PER_SLOT == 0:
+                self._note_offset("sound", packet.index // PACKETS_PER_SLOT)
             if packet.began is not None:
                 self._publish(SpeechStarted(self.epoch, packet.began))
                 self._show_state()
@@ -308,15 +310,18 @@ class LivePerformance:
     def _picture_left(self, slot: int, sent: bool, is_new: bool) -> None:
         now, meters = self._loop.time(), self._around.meters
         if sent:
-            sound = self._sound_left.get(slot * PACKETS_PER_SLOT % 8)
-            if sound is not None:
-                meters.av_drift_ms.add((now - sound) * 1000)
+            self._note_offset("picture", slot)
             self._fresh += is_new
             meters.repeated_frames += not is_new
             played = self._sound.utterance_at(slot)
             if is_new and played is not None and played.name in self._pushed_at:
                 meters.avatar_first_frame_ms.add((now - self._pushed_at.pop(played.name)) * 1000)
         self._narrator.leave(slot, self.epoch, tell_motion=self._subscribers.any)
+
+    def _note_offset(self, what: Literal["sound", "picture"], slot: int) -> None:
+        offset = self._offsets.left(what, slot, self._loop.time())
+        if offset is not None:
+            self._around.meters.av_drift_ms.add(offset * 1000)
 
     async def _report(self) -> None:
         """Stats, once a second."""

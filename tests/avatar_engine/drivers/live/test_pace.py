@@ -43,7 +43,9 @@ def test_media_time_stands_still_while_the_machine_is_stopped() -> None:
     assert not pace.stalled(before + 3600, pace.leaves_at(1000))
 
 
-def test_a_jump_of_the_wall_clock_does_not_part_sound_and_picture() -> None:
-    """Reports of both streams take their wall time from one mapping that was made at the start."""
+def test_no_jump_and_no_stop_of_a_clock_parts_sound_and_picture() -> None:
+    """Reports of both streams take their wall time from one line that was drawn at the start."""
     pace = Pace(10.0, 1.7e9, 0)
-    assert pace.wall_of(5.0) - pace.wall_of(4.0) == 1.0
+    before = pace.wall_of(4.0)
+    pace.stalled(1e6, 10.0)
+    assert pace.wall_of(5.0) - before == 1.0
