@@ -45,7 +45,7 @@ class connect:  # noqa: N801 - used as a function: `async with connect(url) as a
         wanted = {"avatar": avatar, "size": size, "seed": seed, "emotion": emotion}
         self._wanted = {name: value for name, value in wanted.items() if value is not None}
         self._avatar: Avatar | None = None
-        self._session: dict[str, Any] | None = None
+        self._session: dict[str, str] | None = None
 
     async def __aenter__(self) -> Avatar:
         headers = {"Authorization": f"Bearer {self._key}"} if self._key else {}
@@ -55,6 +55,7 @@ class connect:  # noqa: N801 - used as a function: `async with connect(url) as a
         try:
             session = answer.json()
             self._session = {key: str(session[key]) for key in ("session_id", "token", "whep_url", "ws_url")}
+            helpers = tuple(dict(helper) for helper in session.get("ice_servers", ()))
         except (ValueError, KeyError, TypeError):
             raise AvatarClientError(
                 "internal", f"{self._url} answers, but not as an avatar-engine: is the address right?"
@@ -68,7 +69,7 @@ class connect:  # noqa: N801 - used as a function: `async with connect(url) as a
                 compression=None,
                 proxy=proxy,
             )
-            self._avatar = Avatar(socket, self._session, self._url)
+            self._avatar = Avatar(socket, self._session, self._url, helpers)
             await self._avatar._start()
         except BaseException as error:
             await self._end()

@@ -47,7 +47,13 @@ class Avatar:
     ready: Ready
     "What the engine said of itself and of this session."
 
-    def __init__(self, socket: ClientConnection, session: Mapping[str, str], url: str) -> None:
+    def __init__(
+        self,
+        socket: ClientConnection,
+        session: Mapping[str, str],
+        url: str,
+        ice_servers: tuple[Mapping[str, Any], ...] = (),
+    ) -> None:
         self._socket = socket
         self.session_id = session["session_id"]
         self.token = session["token"]
@@ -56,6 +62,8 @@ class Avatar:
         "Where any WHEP player gets pictures and sound, with the token as Bearer key."
         self.watch_url = f"{url}/#session={self.session_id}&token={self.token}"
         "The engine's own page with this session."
+        self.ice_servers = ice_servers
+        "STUN and TURN servers for viewers: urls, username, credential."
         self._numbers = itertools.count(1)
         self._speeches: dict[str, asyncio.Future[SpeechFinished]] = {}
         self._interrupts: dict[str, asyncio.Future[Heard]] = {}
@@ -227,21 +235,20 @@ class Avatar:
 
     def _refuse(self, name: str | None, error: AvatarClientError) -> None:
         """The call that the error answers fails with it."""
-        greeting = None if name else self._greeting
-        waiting: list[asyncio.Future[Any] | None] = [
-            self._speeches.get(name or ""), self._interrupts.get(name or ""), greeting
-        ]  # fmt: skip
-        for future in waiting:
-            if future is not None and not future.done():
-                future.set_exception(error)
+        _fail(self._speeches.get(name or ""), error)
+        _fail(self._interrupts.get(name or ""), error)
+        if name is None:
+            _fail(self._greeting, error)
 
     def _end(self, error: AvatarClientError | None) -> None:
         """Nothing more will come; None: by our own wish."""
         if self._lost is None:
             self._lost = error or ConnectionLost("the session was closed here")
-        for future in [self._greeting, *self._speeches.values(), *self._interrupts.values()]:
-            if not future.done():
-                future.set_exception(self._lost)
+        _fail(self._greeting, self._lost)
+        for speech in self._speeches.values():
+            _fail(speech, self._lost)
+        for interrupt in self._interrupts.values():
+            _fail(interrupt, self._lost)
         if self._greeting.done() and not self._greeting.cancelled():
             self._greeting.exception()
         for reader in list(self._readers):
@@ -312,6 +319,11 @@ async def _as_async(pieces: Iterable[AnyT] | AsyncIterable[AnyT]) -> AsyncIterat
 def _settle(future: asyncio.Future[AnyT] | None, value: AnyT) -> None:
     if future is not None and not future.done():
         future.set_result(value)
+
+
+def _fail(future: asyncio.Future[Any] | None, error: AvatarClientError) -> None:
+    if future is not None and not future.done():
+        future.set_exception(error)
 
 
 def _broken(error: WebSocketException) -> str:

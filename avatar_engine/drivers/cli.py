@@ -140,8 +140,24 @@ def _parser() -> argparse.ArgumentParser:
     )
     bench = command("bench", "commands:bench", "speed of each stage on this machine; the last line is JSON")
     bench.add_argument("--json", action="store_true", help="print only the JSON line")
+    bench.add_argument(
+        "--live", action="store_true", help="measure a live session instead: cold, warm and steady figures"
+    )
+    bench.add_argument("--tries", type=int, default=10, help="of each live figure (default 10)")
+    bench.add_argument("--steady", type=float, default=30.0, metavar="SECONDS", help="(default 30)")
     _drawing(bench, with_background=False)
-    command("doctor", "commands:doctor", "what is installed, what is missing, what to do")
+    bench.set_defaults(size=None)  # of a live session: what the machine's measured cost allows
+    doctor = command("doctor", "commands:doctor", "what is installed, what is missing, what to do")
+    doctor.add_argument(
+        "--live",
+        nargs="?",
+        const="",
+        metavar="URL",
+        help="walk the live path step by step: of the server at URL, or of one of its own",
+    )
+    doctor.add_argument(
+        "--api-key", metavar="KEY", help="of the server at URL (default: $AVATAR_ENGINE_API_KEY)"
+    )
     command("avatars", "commands:avatars", "the avatars there are")
     return parser
 

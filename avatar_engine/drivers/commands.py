@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import textwrap
 from argparse import Namespace
@@ -114,19 +115,47 @@ def batch(options: Namespace) -> int:
 
 def bench(options: Namespace) -> None:
     """avatar-engine bench"""
+    if options.live:
+        return _bench_live(options)
     from avatar_engine.drivers.bench import run
 
-    chosen = RenderOptions(
-        avatar=options.avatar, size=options.size, device=options.device, threads=options.threads
-    )
+    size = RenderOptions().size if options.size is None else options.size
+    chosen = RenderOptions(avatar=options.avatar, size=size, device=options.device, threads=options.threads)
     run(chosen, only_json=options.json)
 
 
 def doctor(options: Namespace) -> int:
     """avatar-engine doctor"""
+    if options.live is not None:
+        import asyncio
+
+        from avatar_engine.drivers.probe import live_doctor
+
+        key = options.api_key or os.environ.get("AVATAR_ENGINE_API_KEY")
+        return asyncio.run(live_doctor.run(options.live or None, key))
     from avatar_engine.drivers.doctor import run
 
     return run()
+
+
+def _bench_live(options: Namespace) -> None:
+    import asyncio
+
+    from avatar_engine.drivers.probe import live_bench
+
+    if options.tries < 1 or not 1 <= options.steady <= 3600:
+        raise UsageError(
+            f"--tries must be 1 or more and --steady in 1..3600 s, not {options.tries} and {options.steady:g}"
+        )
+    asyncio.run(
+        live_bench.run(
+            tries=options.tries,
+            steady_s=options.steady,
+            size=options.size,
+            device=options.device,
+            only_json=options.json,
+        )
+    )
 
 
 def avatars(options: Namespace) -> None:
