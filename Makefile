@@ -7,7 +7,7 @@
 
 VENV := .venv
 BIN := $(VENV)/bin
-SOURCES := pyproject.toml $(shell find avatar_engine audio2expr text_emotion renderer -type f \
+SOURCES := pyproject.toml $(shell find avatar_engine audio2expr text_emotion renderer web_client -type f \
 	-not -path '*/__pycache__/*' -not -path '*/training/*' -not -path '*/synthesis/*' 2>/dev/null)
 SPEECH := examples/sense_and_sensibility
 

@@ -93,10 +93,7 @@ export class Connection extends EventTarget {
     if (this.#stop.signal.aborted) return;
     this.#stop.abort();
     this.#wake.abort();
-    this.#dropViewer();
-    this.#control?.close();
-    this.#control = null;
-    this.#dropSession();
+    this.#forget();
     if (gently) this.#phase("idle");
   }
 
@@ -198,8 +195,6 @@ export class Connection extends EventTarget {
       this.#forget();
     }
     if (!problem.retryable) {
-      this.#dropViewer();
-      this.#control?.close();
       this.#forget();
       this.#phase("failed", problem);
       await this.#waitFor(Infinity);
@@ -227,14 +222,15 @@ export class Connection extends EventTarget {
   }
 
   #forget() {
-    this.#dropViewer();
+    this.#dropViewer(this.#borrowed);
     this.#control?.close();
     this.#control = null;
     this.#dropSession();
   }
 
-  #dropViewer() {
-    this.#viewer?.close();
+  /** @param {boolean} [tell] the server; its session's end tells it all the same */
+  #dropViewer(tell = true) {
+    this.#viewer?.close(tell);
     this.#viewer = null;
   }
 

@@ -70,13 +70,16 @@ export class Viewer extends EventTarget {
     peer.addEventListener("connectionstatechange", () => this.#watch());
   }
 
-  /** Leaves; the server forgets this viewer at once. */
-  close() {
+  /**
+   * Leaves.
+   * @param {boolean} [tell] the server, so that it forgets this viewer at once; not where the whole session ends
+   */
+  close(tell = true) {
     if (this.#leaving.signal.aborted) return;
     this.#leaving.abort();
     this.#peer.close();
     for (const track of this.stream.getTracks()) track.stop();
-    if (this.#resource) {
+    if (tell && this.#resource) {
       const headers = { Authorization: `Bearer ${this.#token}` };
       fetch(this.#resource, { method: "DELETE", headers, keepalive: true }).catch(() => {});
     }
