@@ -139,7 +139,7 @@ class LiveEngine:
         logger.info(
             "a frame costs %s of %.0f ms; default size %d", costs, self._budget(1) * 1000, self.default_size
         )
-        # What was loaded stays: looking through it for garbage would stop all sessions for a tenth of a second.
+        # What was loaded stays: looking through it for garbage would stop all sessions for 0.1 s.
         gc.collect()
         gc.freeze()
         self.ready = True

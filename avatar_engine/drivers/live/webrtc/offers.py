@@ -11,6 +11,8 @@ from avatar_engine.drivers.live.webrtc.encoders import Codec
 
 LONGEST_SDP = 64 * 1024
 MOST_SECTIONS = 8
+MOST_CANDIDATES = 100
+"Of one viewer: each is tried with packets."
 CODECS: tuple[Codec, ...] = ("VP8", "H264")
 KINDS = ("audio", "video")
 
@@ -42,6 +44,9 @@ def read_offer(sdp: str) -> Offer:
         raise ValueError(f"SDP offer: cannot be read ({reason[:120]})") from None
     if not 1 <= len(description.media) <= MOST_SECTIONS:
         raise ValueError(f"SDP offer: {len(description.media)} media sections, expected 1 to {MOST_SECTIONS}")
+    offered = sdp.count("\na=candidate:")
+    if offered > MOST_CANDIDATES:
+        raise ValueError(f"SDP offer: {offered} candidates, at most {MOST_CANDIDATES} are tried")
     kinds: list[str] = []
     codec: Codec = CODECS[0]
     for media in description.media:

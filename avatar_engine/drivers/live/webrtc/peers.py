@@ -15,7 +15,7 @@ from aiortc import RTCPeerConnection, RTCRtpSender, RTCSessionDescription
 from avatar_engine.drivers.live.interface import Full
 from avatar_engine.drivers.live.webrtc.encoders import Codec
 from avatar_engine.drivers.live.webrtc.ice import NetworkOptions, NoPortError, restrict
-from avatar_engine.drivers.live.webrtc.offers import read_fragment, read_offer, without_remb
+from avatar_engine.drivers.live.webrtc.offers import MOST_CANDIDATES, read_fragment, read_offer, without_remb
 from avatar_engine.drivers.live.webrtc.tracks import MediaTimeSender, PacketTrack
 
 logger = logging.getLogger(__name__)
@@ -32,6 +32,8 @@ class _Viewer:
     asked_at: float
     tracks: dict[str, PacketTrack] = field(default_factory=dict)
     deadline: asyncio.TimerHandle | None = None
+    trickled: int = 0
+    "Candidates that came after the offer."
 
 
 class Peers:
@@ -121,7 +123,13 @@ class Peers:
     async def add_candidate(self, name: str, fragment: str) -> None:
         """See Performance.add_candidate."""
         viewer = self._viewers[name]
-        for candidate in read_fragment(fragment):
+        candidates = read_fragment(fragment)
+        viewer.trickled += len(candidates)
+        if viewer.trickled > MOST_CANDIDATES:
+            raise ValueError(
+                f"ICE fragment: {viewer.trickled} candidates, at most {MOST_CANDIDATES} are tried"
+            )
+        for candidate in candidates:
             with suppress(ValueError):  # one that comes after the end of candidates
                 await viewer.connection.addIceCandidate(candidate)
 

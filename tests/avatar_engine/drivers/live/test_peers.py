@@ -197,6 +197,8 @@ def test_trickled_candidates_are_taken() -> None:
             await studio.peers.add_candidate("nobody", "")
         with pytest.raises(ValueError, match="is no candidate"):
             await studio.peers.add_candidate(name, "a=candidate:nonsense")
+        with pytest.raises(ValueError, match="at most 100 are tried"):
+            await studio.peers.add_candidate(name, "\r\n".join([mid, *100 * [kept[0]]]))
         await viewer.until("audio", 1)
         await viewer.leave()
         await studio.close()
@@ -285,6 +287,7 @@ OFFER = offer_sdp()
             "video codecs AV1, rtx, VP9; expected one of VP8, H264",
         ),
         (OFFER.replace("a=mid:", "a=x:"), "a=mid"),
+        (OFFER + "a=candidate:1 1 udp 1 192.0.2.1 9 typ host\r\n" * 101, "at most 100 are tried"),
         (OFFER.replace("a=rtpmap:", "a=rtpmap:x"), "cannot be read"),
         (OFFER.replace("m=audio", "m=smell"), "smell"),
         (OFFER.replace("a=rtcp-mux", "a=x"), "cannot be answered"),
