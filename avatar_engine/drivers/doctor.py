@@ -16,9 +16,13 @@ from avatar_engine import __version__, assembly
 from avatar_engine.errors import AvatarError
 from avatar_engine.weights import verify
 
-NEEDED = ("numpy", "soxr", "soundfile", "onnxruntime", "tokenizers", "av", "opencv-python-headless")
+NEEDED = (
+    "numpy", "soxr", "soundfile", "onnxruntime", "tokenizers", "av", "opencv-python-headless",
+    "aiortc", "starlette", "uvicorn", "websockets", "httpx2",
+)  # fmt: skip
 OPTIONAL = {
     "torch": "draws on CUDA: pip install 'avatar-engine[gpu]'",
+    "espeakng-loader": "the built-in voice: pip install 'avatar-engine[voice]'",
     "transformers": "other text models (--emotion-model): pip install 'avatar-engine[hf]'",
 }
 CODECS = {
