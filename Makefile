@@ -53,7 +53,7 @@ TORCH := torch==2.13.0
 
 $(VENV)/.tested: $(VENV)/.created pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check "$(TORCH)"
-	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[train,dev]'
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[train,dev,voice]'
 	@rm -f $(VENV)/.installed
 	@touch $@
 
