@@ -34,8 +34,8 @@ END_S = 0.5
 "So long it may take to end by itself."
 UNANSWERED = 24
 "Slots on their way at once: a pipe takes some 200 KB, and a full one would make the server wait."
-HELD_BACK = 100
-"Slots (4 s) that wait for a worker that does not answer, until it is given up."
+HELD_BACK = 250
+"Slots (10 s) that wait for a worker that does not answer, until it is given up."
 
 AnswerT = TypeVar("AnswerT")
 
