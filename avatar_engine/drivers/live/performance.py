@@ -29,7 +29,7 @@ from avatar_engine.drivers.live.interface import (
     StateChanged,
     Stats,
 )
-from avatar_engine.drivers.live.meters import Meters, Offsets
+from avatar_engine.drivers.live.meters import Distribution, Meters, Offsets
 from avatar_engine.drivers.live.narrator import Narrator
 from avatar_engine.drivers.live.pace import PACKETS_PER_SLOT, Pace
 from avatar_engine.drivers.live.playout import EASING_PICTURES, SoundPlayout
@@ -88,6 +88,7 @@ class LivePerformance:
         self._texts: dict[str, str] = {}
         self._pushed_at: dict[str, float] = {}
         self._offsets = Offsets()
+        self._drift_ms = Distribution()
         self._fresh = 0
         self._encoding = False
         self._interrupted_at = 0.0
@@ -321,6 +322,7 @@ class LivePerformance:
     def _note_offset(self, what: Literal["sound", "picture"], slot: int) -> None:
         offset = self._offsets.left(what, slot, self._loop.time())
         if offset is not None:
+            self._drift_ms.add(offset * 1000)
             self._around.meters.av_drift_ms.add(offset * 1000)
 
     async def _report(self) -> None:
@@ -346,7 +348,7 @@ class LivePerformance:
             "dropped_packets": float(self._audience.dropped),
             "dropped_events": float(self._subscribers.dropped),
             "key_frames": float(self._screen.key_frames),
-            "av_drift_ms": self._around.meters.av_drift_ms.quantile(0.5),
+            "av_drift_ms": self._drift_ms.quantile(0.5),
             "playout_delay_ms": self._pace.delay_s * 1000,
         }
 

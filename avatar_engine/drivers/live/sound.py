@@ -19,6 +19,8 @@ from avatar_engine.types import Float32
 
 Int16 = NDArray[np.int16]
 FULL_SCALE = np.float32(32_768)
+SMALL = 1024
+"Pieces shorter than this are joined: somebody may send a sample at a time, for minutes."
 SampleT = TypeVar("SampleT", np.int16, np.float32)
 
 
@@ -32,8 +34,10 @@ class Fifo(Generic[SampleT]):
 
     def push(self, samples: NDArray[SampleT]) -> None:
         if len(samples):
-            self._pieces.append(samples)
             self.length += len(samples)
+            if self._pieces and len(self._pieces[-1]) < SMALL:
+                samples = np.concatenate([self._pieces.pop(), samples])
+            self._pieces.append(samples)
 
     def take(self, count: int) -> NDArray[SampleT]:
         """At most `count` samples."""

@@ -9,6 +9,7 @@ from avatar_engine.clock import SAMPLE_RATE
 from avatar_engine.drivers.live import timeline as timelines
 from avatar_engine.drivers.live.interface import MIRROR, Busy, Closed, TooFast
 from avatar_engine.drivers.live.playout import SoundPlayout
+from avatar_engine.drivers.live.sound import Fifo
 from avatar_engine.drivers.live.timeline import Begin, Emotion, MoreText, Slot, Timeline
 from avatar_engine.drivers.media.resampling import Resampler, SpeechConverter
 from avatar_engine.errors import UsageError
@@ -156,6 +157,16 @@ def test_queued_speech_is_bounded() -> None:
     with pytest.raises(TooFast, match="180 s of speech wait already, at most 180 s may"):
         timeline.push("a", bytes(960))
     assert timeline.queued_samples == 180 * SAMPLE_RATE
+
+
+def test_speech_in_single_samples_costs_no_more_memory_than_in_one_piece() -> None:
+    fifo, taken = Fifo(np.int16), []
+    for k in range(5000):
+        fifo.push(np.array([k % 1000], np.int16))
+    assert fifo.length == 5000 and len(fifo._pieces) <= 5
+    while fifo.length:
+        taken.append(fifo.take(777))
+    assert np.array_equal(np.concatenate(taken), np.arange(5000) % 1000)
 
 
 def test_a_microphone_that_runs_ahead_is_cut_back() -> None:
