@@ -261,6 +261,6 @@ def test_history_is_bounded() -> None:
     _, (exchange,) = ask(stream("Yes.", 99), history=turns)
     sent = exchange.body["messages"][1:-1]
     assert len(sent) == MOST_TURNS and sent[0]["role"] == "user" and sent[-1]["content"] == "a 199"
-    turns.append({"role": "user", "content": "x" * (MOST_CHARACTERS - 20)})
+    turns.append({"role": "user", "content": "x" * (MOST_CHARACTERS - 3)})
     _, (exchange,) = ask(stream("Yes.", 99), history=turns)
     assert [len(message["content"]) > 1000 for message in exchange.body["messages"]] == [False, True, False]
