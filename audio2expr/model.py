@@ -12,8 +12,9 @@ import numpy as np
 import onnxruntime
 
 from audio2expr.features import N_FEATURES, Float32, FrontEnd
+from audio2expr.mouth import MouthConfig
 from audio2expr.prosody import N_PROSODY
-from audio2expr.stream import LOOKAHEAD_SAMPLES, Audio2ExprStream, MouthConfig
+from audio2expr.stream import LOOKAHEAD_SAMPLES, Audio2ExprStream
 
 MOUTH_FILE, MANNER_FILE = "mouth.onnx", "manner.onnx"
 

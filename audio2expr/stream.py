@@ -9,22 +9,18 @@ stream are the same bits however it is cut.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from audio2expr.features import BLOCK, N_FEATURES, ROWS, Block, Float32, FrontEnd
+from audio2expr.mouth import Lips, MouthConfig, Opinions, Sound
 from audio2expr.prosody import Prosody
 
 LOOKAHEAD_BLOCKS = 2
 "80 ms, the whole budget of the motion path."
 LOOKAHEAD_SAMPLES = LOOKAHEAD_BLOCKS * BLOCK
-
-
-VOWEL_FROM, VOWEL_RANGE = 0.3, 0.3
-"Probability of a vowel from which the least opening begins to count, and the way to counting in full."
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,97 +44,6 @@ class SpeechFrames:
         return len(self.weights)
 
 
-@dataclass(frozen=True, slots=True)
-class MouthConfig:
-    """How the net's opinions become a mouth; from the weights manifest."""
-
-    window_rows: int
-    closed_from: float
-    "Probability of closed lips below which the mouth is the open one."
-    closed_full: float
-    "Probability from which the lips are wholly closed."
-    closed_shape: tuple[float, ...]
-    "Channel weights of lips that meet."
-    channel_of: tuple[int, ...]
-    "For each ARKit name, the net's channel it follows."
-    speech_on: float
-    speech_off: float
-    "Hysteresis of speech activity: begins at the first, ends below the second."
-    hold_frames: int
-    "Frames below speech_off until it ends."
-    gap_row: tuple[float, ...]
-    "How far a unit of each channel parts the lips (over the eye distance); the first channel is jawOpen."
-    gap_at_rest: float
-    least_vowel_gap: float
-    "A vowel's open mouth is at least this far open: a doubtful one must not look like a closure."
-
-    @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> MouthConfig:
-        """From the manifest's `mouth` object; TypeError where a key is missing or unknown."""
-        values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in config.items()}
-        return cls(**values)
-
-
-@dataclass(slots=True)
-class Gate:
-    """Speech activity with hysteresis: 0 keeps the mouth shut and still. Opens in two frames, closes in
-    four."""
-
-    config: MouthConfig
-    is_open: bool = False
-    quiet_frames: int = 0
-    amount: float = 0.0
-
-    OPEN_STEP = 0.5
-    CLOSE_STEP = 0.25
-
-    def push(self, speech: float) -> float:
-        """Probability of speech in this frame -> how much of the mouth is let through, 0..1."""
-        if speech >= self.config.speech_on:
-            self.is_open, self.quiet_frames = True, 0
-        elif speech < self.config.speech_off:
-            self.quiet_frames += 1
-            self.is_open = self.is_open and self.quiet_frames < self.config.hold_frames
-        else:
-            self.quiet_frames = 0
-        step = self.OPEN_STEP if self.is_open else -self.CLOSE_STEP
-        self.amount = min(1.0, max(0.0, self.amount + step))
-        return self.amount
-
-
-class Lips:
-    """The net's opinions of one session, frame by frame -> channel weights."""
-
-    def __init__(self, config: MouthConfig) -> None:
-        self.config = config
-        self.gate = Gate(config)
-        self._closed_shape = np.array(config.closed_shape, np.float32)
-        self._gap_row = np.array(config.gap_row, np.float32)
-
-    def push(self, mouth: Float32, closed: float, speech: float, vowel: float) -> Float32:
-        """The open mouth, drawn towards closed lips as far as the net is sure, and to rest in silence.
-
-        mouth: float32 [channels]; closed, speech, vowel: probabilities. Returns float32 [channels], 0..1.
-        """
-        mouth = self._opened(mouth, vowel)
-        share = (closed - self.config.closed_from) / (self.config.closed_full - self.config.closed_from)
-        share = min(1.0, max(0.0, share))
-        drawn = mouth + np.float32(share) * (self._closed_shape - mouth)
-        return np.asarray(np.clip(drawn, 0, 1) * np.float32(self.gate.push(speech)), np.float32)
-
-    def _opened(self, mouth: Float32, vowel: float) -> Float32:
-        """The mouth with its jaw dropped to what a vowel needs, as far as it is one."""
-        sure = min(1.0, max(0.0, (vowel - VOWEL_FROM) / VOWEL_RANGE))
-        lacking = sure * self.config.least_vowel_gap - (
-            float(mouth @ self._gap_row) + self.config.gap_at_rest
-        )
-        if lacking <= 0 or not sure:
-            return mouth
-        opened = mouth.copy()
-        opened[0] += np.float32(lacking / self.config.gap_row[0])
-        return opened
-
-
 class Audio2ExprStream:
     """The frames of one session. Use from one thread; memory does not grow with the length of the speech."""
 
@@ -151,8 +56,8 @@ class Audio2ExprStream:
         n_emotions: int,
     ) -> None:
         """`read_mouth`: float32 [1, window_rows, N_FEATURES] -> channel weights [1, c] and probabilities [1,
-        3] of closed lips, speech and vowel. `read_manner`: float32 [1, N_PROSODY] -> emotions and arousal
-        [1, e + 1]."""
+        4] of closed lips, speech, a vowel and pursed lips. `read_manner`: float32 [1, N_PROSODY] -> emotions
+        and arousal [1, e + 1]."""
         self._config = config
         self._front_end = front_end
         self._read_mouth = read_mouth
@@ -216,20 +121,23 @@ class Audio2ExprStream:
             self._rows = np.concatenate([self._rows[ROWS:], block.features])
             self._blocks.append(block)
             if len(self._blocks) > LOOKAHEAD_BLOCKS:
-                made.append(self._frame(self._blocks[0]))
+                made.append(self._frame(*self._blocks))
         self._pending = sound[whole:].copy()
         return self._frames(made)
 
-    def _frame(self, block: Block) -> tuple[Float32, float, float, float, Float32]:
+    def _frame(self, block: Block, *coming: Block) -> tuple[Float32, float, float, float, Float32]:
         """One frame: weights, vowel probability, loudness, pitch, emotions and arousal."""
-        mouth, opinions = self._read_mouth(self._rows[None])
-        closed, speech, vowel = (float(p) for p in opinions[0])
-        weights = self._lips.push(mouth[0], closed, speech, vowel)
+        mouth, probabilities = self._read_mouth(self._rows[None])
+        heard = Opinions(*(float(p) for p in probabilities[0]))
+        loudness_db = float(block.energy_db.max())
+        louder_db = max(loudness_db, float(coming[0].energy_db.max()))
+        pitched_rows = max(np.count_nonzero(b.pitch_hz) for b in (block, *coming))
+        weights = self._lips.push(mouth[0], heard, Sound(loudness_db, louder_db, pitched_rows / ROWS))
         amount = self._lips.gate.amount
-        manner = self._read_manner(self._prosody.push(block, speech * amount, vowel)[None])[0]
+        manner = self._read_manner(self._prosody.push(block, heard.speech * amount, heard.vowel)[None])[0]
         pitched = block.pitch_hz[block.pitch_hz > 0]
         pitch_hz = float(np.median(pitched)) if 2 * len(pitched) >= ROWS else 0.0
-        return weights[self._channel_of], vowel * amount, float(block.energy_db.max()), pitch_hz, manner
+        return weights[self._channel_of], heard.vowel * amount, loudness_db, pitch_hz, manner
 
     def _frames(self, made: list[tuple[Float32, float, float, float, Float32]]) -> SpeechFrames:
         if not made:

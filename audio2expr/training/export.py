@@ -92,7 +92,7 @@ class _Graph:
 
 def export_mouth(net: MouthNet, path: Path, views: list[np.ndarray] | None = None) -> None:
     """Write the net of one window: rows [1, window_rows, N_FEATURES] -> weights [1, CHANNELS], opinions [1,
-    3] as probabilities.
+    OPINIONS] as probabilities.
 
     `views`: matrices float32 [N_FEATURES, N_FEATURES] that rows are multiplied by; the net looks through
     each and gives the mean.
@@ -114,7 +114,10 @@ def export_mouth(net: MouthNet, path: Path, views: list[np.ndarray] | None = Non
     mouth = graph.add("Squeeze", graph.add("Softplus", shifted), axis)
     opinions = graph.add("Squeeze", graph.add("Sigmoid", graph.conv(x, net.opinions)), axis)
     mouth, opinions = (graph.add("ReduceMean", part, axes=[0], keepdims=1) for part in (mouth, opinions))
-    made = {"weights": (mouth, [1, net.mouth.out_channels]), "opinions": (opinions, [1, 3])}
+    made = {
+        "weights": (mouth, [1, net.mouth.out_channels]),
+        "opinions": (opinions, [1, net.opinions.out_channels]),
+    }
     graph.save(path, ("rows", [1, rows, N_FEATURES]), made)
     example = torch.randn(1, rows, N_FEATURES, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():

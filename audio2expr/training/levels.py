@@ -15,11 +15,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from audio2expr.features import ROWS, FrontEnd
+from audio2expr.features import N_FEATURES, ROWS, FrontEnd
+from audio2expr.mouth import Sound
 from audio2expr.stream import LOOKAHEAD_BLOCKS
 from audio2expr.training.dataset import Example, run_front_end
 from audio2expr.training.evaluate import speech_span
-from audio2expr.training.net import GAP_UNIT, LossWeights, MouthNet, mouth_loss
+from audio2expr.training.net import GAP_UNIT, IS_PURSED, LossWeights, MouthNet, mouth_loss
 from audio2expr.training.shapes import GAP_AT_REST, GAP_ROW
 from audio2expr.training.targets import CLOSED_GAP, OPENNESS, LipModel, RealClip, make_targets
 
@@ -37,8 +38,10 @@ class ReadoutSchedule:
     learning_rate: float = 5e-3
     real: float = 1.5
     "What the real lips count against the made examples."
-    found: float = 0.7
+    found: float = 2.0
     "What the closures of the clips count beside their apertures."
+    pursed: float = 1.5
+    "The same for the frames of w and u."
     stiffness: float = 0.1
     "Cost of moving a unit away from the trained read-out."
 
@@ -72,7 +75,7 @@ def fit_readout(
     shape = torch.from_numpy(closed_shape)
     for _ in range(schedule.steps):
         loss, _parts = mouth_loss(net.read_out(made), target, shape, LossWeights(phones=0.0))
-        real = _real_loss(net.read_out(filmed.heard), filmed, shape, schedule.found)
+        real = _real_loss(net.read_out(filmed.heard), filmed, shape, schedule)
         away = sum(((p - q) ** 2).sum() for p, q in zip(moved, first, strict=True))
         optimizer.zero_grad()
         (loss + schedule.real * real + schedule.stiffness * away).backward()
@@ -92,10 +95,12 @@ class _Filmed:
     "[1, n]: 1 inside speech."
     closed: Tensor
     "[1, n]: 1 where p, b, m shut the lips."
+    pursed: Tensor
+    "[1, n]: 1 in w and u."
 
 
 def _filmed(net: MouthNet, clips: list[RealClip], config: dict[str, list[float]]) -> _Filmed:
-    parts: dict[str, list[Tensor]] = {"heard": [], "gap": [], "known": [], "closed": []}
+    parts: dict[str, list[Tensor]] = {"heard": [], "gap": [], "known": [], "closed": [], "pursed": []}
     lips = LipModel.load()
     phone_shapes = lips.shapes()
     for clip in clips:
@@ -111,21 +116,50 @@ def _filmed(net: MouthNet, clips: list[RealClip], config: dict[str, list[float]]
         gap = np.where(target.closed > 0.5, CLOSED_GAP, np.maximum(clip.gap[:n] * OPENNESS, TOUCHING))
         gap = np.where(target.voiced > 0.5, np.maximum(gap, LEAST_VOWEL_GAP), gap).astype(np.float32)
         parts["heard"].append(hidden[:n])
+        parts["pursed"].append(IS_PURSED[torch.from_numpy(target.phone)])
         for name, values in (("gap", gap), ("known", known), ("closed", target.closed)):
             parts[name].append(torch.from_numpy(values))
     return _Filmed(**{name: torch.cat(values)[None] for name, values in parts.items()})
 
 
 def _real_loss(
-    outputs: tuple[Tensor, Tensor, Tensor], filmed: _Filmed, closed_shape: Tensor, found: float
+    outputs: tuple[Tensor, Tensor, Tensor], filmed: _Filmed, closed_shape: Tensor, schedule: ReadoutSchedule
 ) -> Tensor:
-    """Squared error of the aperture, and closures missed or wrongly seen (`found` times), inside speech."""
+    """Squared error of the aperture, and closures and pursed lips missed or wrongly seen, inside speech."""
     mouth, opinions, _ = outputs
     closed = torch.sigmoid(opinions[..., 0])[..., None].detach()
     gap = (mouth + closed * (closed_shape - mouth)) @ torch.as_tensor(GAP_ROW) + GAP_AT_REST
-    wrong = F.binary_cross_entropy_with_logits(opinions[..., 0], filmed.closed, reduction="none")
-    each = ((gap - filmed.gap) / GAP_UNIT) ** 2 + found * wrong
+    each = ((gap - filmed.gap) / GAP_UNIT) ** 2
+    for at, weight, truth in ((0, schedule.found, filmed.closed), (3, schedule.pursed, filmed.pursed)):
+        wrong = F.binary_cross_entropy_with_logits(opinions[..., at], truth, reduction="none")
+        each = each + weight * wrong
     return (each * filmed.known).sum() / filmed.known.sum()
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What a net says about a clip that it was not fitted on, and what is measured of the sound."""
+
+    weights: np.ndarray
+    "float32 [frames, channels]."
+    opinions: np.ndarray
+    "float32 [frames, 4], probabilities."
+    sounds: list[Sound]
+
+
+def sounds_of(rows: np.ndarray) -> list[Sound]:
+    """What is measured of each picture frame, out of feature rows that reach LOOKAHEAD_BLOCKS further."""
+    absolute, octaves = (rows[:, N_FEATURES - at].reshape(-1, ROWS) for at in (3, 2))
+    loudness_db = absolute.max(axis=1) * 25 - 50
+    pitched = (octaves != 0).mean(axis=1)
+    return [
+        Sound(
+            float(loudness_db[i]),
+            float(loudness_db[i : i + 2].max()),
+            float(pitched[i : i + 1 + LOOKAHEAD_BLOCKS].max()),
+        )
+        for i in range(len(loudness_db) - LOOKAHEAD_BLOCKS)
+    ]
 
 
 def cross_fitted(
@@ -135,12 +169,12 @@ def cross_fitted(
     config: dict[str, list[float]],
     closed_shape: np.ndarray,
     views: list[np.ndarray],
-) -> list[tuple[np.ndarray, np.ndarray]]:
-    """What a net fitted on every other clip says about each: weights [frames, channels], opinions [.., 3].
+) -> list[Heard]:
+    """What a net fitted on every other clip says about each.
 
     Thresholds are chosen on these, since a read-out is too sure of the clips it was fitted on.
     """
-    heard: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+    heard: dict[str, Heard] = {}
     for half in (0, 1):
         fitted = fit_readout(net, clips[half::2], examples, config, closed_shape)
         for clip in clips[1 - half :: 2]:
@@ -150,5 +184,5 @@ def cross_fitted(
                 said = [fitted.read_out(_hidden(fitted, rows @ view)[None]) for view in views]
             mouth = np.mean([weights[0].numpy() for weights, _, _ in said], axis=0)
             opinions = np.mean([torch.sigmoid(logits[0]).numpy() for _, logits, _ in said], axis=0)
-            heard[clip.name] = mouth, opinions
+            heard[clip.name] = Heard(mouth, opinions, sounds_of(rows))
     return [heard[clip.name] for clip in clips]

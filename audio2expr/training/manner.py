@@ -16,8 +16,9 @@ import torch
 import torch.nn.functional as F
 
 from audio2expr.features import Float32, FrontEnd
+from audio2expr.mouth import MouthConfig
 from audio2expr.prosody import N_PROSODY
-from audio2expr.stream import Audio2ExprStream, MouthConfig
+from audio2expr.stream import Audio2ExprStream
 from audio2expr.training import corpus
 from audio2expr.training.augment import augment
 from audio2expr.training.corpus import Session

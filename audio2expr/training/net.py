@@ -10,8 +10,12 @@ from torch import Tensor, nn
 
 from audio2expr.features import N_FEATURES, ROWS
 from audio2expr.prosody import N_PROSODY
-from audio2expr.training.phones import PHONES
+from audio2expr.training.phones import PHONES, PURSED
 from audio2expr.training.shapes import CHANNELS, GAP_AT_REST, GAP_ROW
+
+OPINIONS = ("closed", "speech", "voiced", "pursed")
+"What the net gives a probability of: lips shut by p, b, m; somebody speaking; a vowel; lips of w and u."
+IS_PURSED = torch.tensor([float(name in PURSED) for name in PHONES])
 
 
 @dataclass(frozen=True)
@@ -53,12 +57,12 @@ class MouthNet(nn.Module):
         self.frame = nn.Conv1d(config.middle, config.wide, 4, stride=2)
         self.drop = nn.Dropout(config.dropout)
         self.mouth = nn.Conv1d(config.wide, len(CHANNELS), 1)
-        self.opinions = nn.Conv1d(config.wide, 3, 1)
+        self.opinions = nn.Conv1d(config.wide, len(OPINIONS), 1)
         self.phones = nn.Conv1d(config.wide, len(PHONES), 1)
 
     def forward(self, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """rows [batch, rows, N_FEATURES] -> weights [batch, frames, CHANNELS], logits [batch, frames, 3],
-        phones [batch, frames, P]."""
+        """rows [batch, rows, N_FEATURES] -> weights [batch, frames, CHANNELS], logits [batch, frames,
+        OPINIONS], phones [batch, frames, P]."""
         return self.read_out(self.hear(rows))
 
     def hear(self, rows: Tensor) -> Tensor:
@@ -99,6 +103,7 @@ class LossWeights:
     closed: float = 0.6
     speech: float = 0.3
     voiced: float = 0.15
+    pursed: float = 0.2
     phones: float = 0.3
     missed_closure: float = 4.0
     "How much more a gap counts where the lips should meet."
@@ -131,11 +136,13 @@ def mouth_loss(
 
     both = known[:, 1:] * known[:, :-1]
     speed = ((gap.diff(dim=1) - wanted.diff(dim=1)) / GAP_UNIT) ** 2
-    logits = {"closed": opinions[..., 0], "speech": opinions[..., 1], "voiced": opinions[..., 2]}
-    positive = {"closed": torch.tensor(weights.closed_positive), "speech": None, "voiced": None}
+    truth = {**target, "pursed": IS_PURSED[target["phone"]]}
+    positive = {"closed": torch.tensor(weights.closed_positive)}
     binary = {
-        k: F.binary_cross_entropy_with_logits(v, target[k], reduction="none", pos_weight=positive[k])
-        for k, v in logits.items()
+        k: F.binary_cross_entropy_with_logits(
+            opinions[..., i], truth[k], reduction="none", pos_weight=positive.get(k)
+        )
+        for i, k in enumerate(OPINIONS)
     }
     parts = {
         "channels": mean((((mixed - target["weights"]) / CHANNEL_UNIT) ** 2).mean(-1)),

@@ -24,17 +24,27 @@ import numpy as np
 import torch
 
 from audio2expr.features import ROWS
-from audio2expr.stream import LOOKAHEAD_BLOCKS, MouthConfig
+from audio2expr.mouth import MouthConfig
+from audio2expr.stream import LOOKAHEAD_BLOCKS
 from audio2expr.training import corpus, dataset, manner, operating_point
 from audio2expr.training.augment import quiet_session
 from audio2expr.training.batches import Crops, Material, two_heads
 from audio2expr.training.dataset import Example
+from audio2expr.training.evaluate import measure
 from audio2expr.training.export import export_manner, export_mouth
 from audio2expr.training.levels import LEAST_VOWEL_GAP, cross_fitted, fit_readout
 from audio2expr.training.net import LossWeights, MouthNet, NetConfig, mouth_loss
 from audio2expr.training.phones import PHONE_INDEX
 from audio2expr.training.read_speech import load_read_speech, load_untexted_speech
-from audio2expr.training.shapes import ARKIT_NAMES, CHANNELS, GAP, GAP_AT_REST, PAIRED, gap_of_face_model
+from audio2expr.training.shapes import (
+    ARKIT_NAMES,
+    CHANNELS,
+    GAP,
+    GAP_AT_REST,
+    PAIRED,
+    gap_of_face_model,
+    shape,
+)
 from audio2expr.training.targets import LIPS_FILE, LipModel, RealClip, fit, load_grid
 from avatar_engine.weights import write_manifest
 
@@ -169,11 +179,14 @@ def fit_to_lips(
     made: list[Example],
     config: dict[str, Any],
     closed_shape: np.ndarray,
-) -> MouthNet:
-    """The net with its read-out fitted on real lips; its thresholds, by cross-validation, into `config`."""
+) -> tuple[MouthNet, dict[str, Any]]:
+    """The net with its read-out fitted on real lips, and how nets fitted on half of the clips do on the
+    other; its thresholds, by the same cross-validation, into `config`."""
     heard = cross_fitted(net, clips, made, config, closed_shape, two_heads(config["scale"]))
     config["mouth"] |= operating_point.choose(clips, heard, MouthConfig.from_config(config["mouth"]))
-    return fit_readout(net, clips, made, config, closed_shape)
+    found = operating_point.tracks(clips, heard, MouthConfig.from_config(config["mouth"]))
+    measured = operating_point.rounded(measure(found))
+    return fit_readout(net, clips, made, config, closed_shape), {"grid_s1_even_cross_fitted": measured}
 
 
 def anchors(examples: list[Example], count: int = 24) -> list[Example]:
@@ -212,6 +225,11 @@ def extra_material(args: argparse.Namespace, front_end: dict[str, list[float]], 
     return Material(examples, np.array(importance), [], front_end["scale"])
 
 
+PURSED_GAP = 0.026
+"""Lips of u and w (real ones: .035 in the middle, less at its end): a third of an open vowel, and far enough
+from .02 that nothing takes them for a closure."""
+
+
 def base_config(
     front_end: dict[str, list[float]], net_config: NetConfig, closed_shape: np.ndarray
 ) -> dict[str, Any]:
@@ -219,13 +237,17 @@ def base_config(
     channel_of = [i for i, name in enumerate(CHANNELS) for _ in range(2 if name in PAIRED else 1)]
     mouth = {
         "window_rows": net_config.window_rows,
-        "closed_from": 0.25,
-        "closed_full": 0.6,
+        "closed_from": 0.2,
+        "closed_full": 0.4,
         "closed_shape": [round(float(v), 5) for v in closed_shape],
+        "pursed_from": 0.2,
+        "pursed_full": 0.3,
+        "pursed_shape": [round(float(v), 5) for v in shape("uw", PURSED_GAP)],
         "channel_of": channel_of,
-        "speech_on": 0.75,
+        "speech_on": 0.5,
         "speech_off": 0.35,
         "hold_frames": 3,
+        "noise_margin_db": 10.0,
         "gap_row": [GAP[name] for name in CHANNELS],
         "gap_at_rest": GAP_AT_REST,
         "least_vowel_gap": LEAST_VOWEL_GAP,
@@ -293,10 +315,13 @@ def main(argv: list[str] | None = None) -> None:
     material = Material(examples, importance, held_out, front_end["scale"])
     net = train_both_stages(material, extra_material(args, front_end, lips), net_config, closed_shape, args)
     config = base_config(front_end, net_config, closed_shape)
+    facts: dict[str, Any] = {"parameters": sum(p.numel() for p in net.parameters())}
     if args.grid:
-        net = fit_to_lips(net, load_grid(args.grid, 0), anchors(examples), config, closed_shape)
+        clips = load_grid(args.grid, 0)
+        net, measured = fit_to_lips(net, clips, anchors(examples), config, closed_shape)
+        facts |= measured
     export_mouth(net, args.out / "mouth.onnx", two_heads(front_end["scale"]))
-    finish(args, config, shards, {"parameters": sum(p.numel() for p in net.parameters())})
+    finish(args, config, shards, facts)
 
 
 def finish(

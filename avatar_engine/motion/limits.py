@@ -78,11 +78,12 @@ def aperture_window(wanted: float) -> tuple[float, float]:
     """The lowest and highest aperture of the whole face where the speech alone has the aperture `wanted`.
 
     What looks closed (to .02) stays so and lips never cross; what is clearly open (from .025) never looks
-    closed and keeps most of its opening, to which an emotion may add up to .025.
+    closed and keeps most of its opening, to which an emotion may add up to .025. Lips that nearly meet in a
+    [w] do so in a smile as well.
     """
     wanted = max(wanted, CLOSED)
     low = min(CROSSING + 2.3 * (wanted - CLOSED), 0.82 * wanted)
-    return low, wanted + min(0.025, max(0.0, wanted - LOOKS_CLOSED))
+    return low, wanted + min(0.025, max(0.0, 0.5 * (wanted - LOOKS_CLOSED)))
 
 
 def fit_aperture(weights: Float64, speech: Float64, low: float, high: float) -> Float64:

@@ -53,7 +53,8 @@ def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     front_end = {"prior_mean": [-150.0] + [0.0] * (N_MFCC - 1), "scale": [40.0] + [12.0] * (N_MFCC - 1)}
     closed_shape = np.full(len(CHANNELS), 0.05, np.float32)
     config = base_config(front_end, net_config, closed_shape)
-    config["mouth"] |= {"speech_on": 0.4, "speech_off": 0.2}  # a random net is never sure
+    # a random net is never sure: its opinions shall move the mouth without deciding it
+    config["mouth"] |= {"speech_on": 0.4, "speech_off": 0.2, "pursed_full": 2.0, "closed_full": 3.0}
     files = ["mouth.onnx", "manner.onnx"]
     write_manifest(
         folder, files, name="tiny", version="0", config=config, data=[], metrics={}, command="pytest"

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audio2expr import Audio2Expr, SpeechFrames
-from audio2expr.stream import LOOKAHEAD_SAMPLES, Gate, Lips, MouthConfig
+from audio2expr.stream import LOOKAHEAD_SAMPLES
 
 from .conftest import make_speech
 
@@ -149,36 +149,3 @@ def test_what_a_stream_holds_does_not_grow(tiny_model: Audio2Expr) -> None:
     for _ in range(10):
         stream.push(make_speech(1.0))
     assert (len(stream._pending), stream._rows.shape, len(stream._blocks)) == held
-
-
-CONFIG = MouthConfig(10, 0.25, 0.6, (0.0, 0.4), (0, 1, 1), 0.5, 0.25, 3, (0.3, -0.4), 0.01, 0.03)
-
-
-def test_the_gate_holds_through_short_gaps_and_then_shuts_completely() -> None:
-    gate = Gate(CONFIG)
-    opened = [gate.push(0.9) for _ in range(4)]
-    assert opened == [0.5, 1.0, 1.0, 1.0]
-    assert [gate.push(p) for p in (0.1, 0.1, 0.4, 0.1, 0.1)] == [1.0] * 5
-    closing = [gate.push(0.1) for _ in range(6)]
-    assert closing[-1] == 0 and closing == sorted(closing, reverse=True)
-    assert [gate.push(0.4) for _ in range(5)] == [0.0] * 5
-
-
-def test_lips_are_wholly_closed_where_the_net_is_sure() -> None:
-    lips = Lips(CONFIG)
-    mouth = np.array([0.8, 0.0], np.float32)
-    for _ in range(3):
-        lips.push(mouth, 0.0, 1.0, 0.0)
-    np.testing.assert_allclose(lips.push(mouth, 0.2, 1.0, 0.0), [0.8, 0.0])
-    np.testing.assert_allclose(lips.push(mouth, 0.7, 1.0, 0.0), [0.0, 0.4])
-    half = lips.push(mouth, 0.425, 1.0, 0.0)
-    np.testing.assert_allclose(half, [0.4, 0.2], atol=1e-6)
-
-
-def test_a_vowel_is_never_mistaken_for_a_closure() -> None:
-    lips = Lips(CONFIG)
-    mouth = np.array([0.1, 0.15], np.float32)  # pressed: a gap of -.02
-    for _ in range(3):
-        opened = lips.push(mouth, 0.0, 1.0, 0.9)
-    assert opened @ np.array(CONFIG.gap_row) + CONFIG.gap_at_rest == pytest.approx(CONFIG.least_vowel_gap)
-    np.testing.assert_allclose(lips.push(mouth, 0.0, 1.0, 0.1), mouth)
