@@ -19,6 +19,8 @@ class Limits:
     "Control sockets of one session."
     opening: int = 4
     "Sessions being opened at the same time."
+    open_s: float = 15.0
+    "In which the engine has to open a session."
     body_bytes: int = 65_536
     "Of an HTTP request: session options, an SDP offer, an ICE fragment."
     body_s: float = 10.0

@@ -259,6 +259,7 @@ class Room:
             level=logging.ERROR,
             session=self.id,
             code=code,
+            reason=event.message,
             retryable=event.retryable,
         )
         if not event.retryable and self._farewell is DONE:

@@ -8,7 +8,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 
-from avatar_engine.drivers.live.interface import Engine, Full, SessionOptions
+from avatar_engine.drivers.live.interface import Engine, Full, Performance, SessionOptions
 from avatar_engine.drivers.live.service.conversation import Speech
 from avatar_engine.drivers.live.service.limits import Limits
 from avatar_engine.drivers.live.service.logs import event, failure
@@ -81,11 +81,7 @@ class Sessions:
         try:
             self.check_ready()
             self._check_room()
-            self._opening += 1
-            try:
-                performance = await self.engine.open(options)
-            finally:
-                self._opening -= 1
+            performance = await self._perform(options)
         except (Full, Problem):
             self.metrics.count("sessions_rejected_total")
             raise
@@ -173,6 +169,21 @@ class Sessions:
             raise Problem(
                 "busy", "too many sessions are being opened at once", retryable=True, retry_after_s=1
             )
+
+    async def _perform(self, options: SessionOptions) -> Performance:
+        self._opening += 1
+        try:
+            async with asyncio.timeout(self.limits.open_s):
+                return await self.engine.open(options)
+        except TimeoutError:
+            raise Problem(
+                "busy",
+                f"no worker was free within {self.limits.open_s:g} s",
+                retryable=True,
+                retry_after_s=RETRY_S,
+            ) from None
+        finally:
+            self._opening -= 1
 
     async def _expire(self, room: Room, reason: str) -> None:
         self._remember(room.id, reason)

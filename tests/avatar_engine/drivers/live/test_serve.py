@@ -57,7 +57,8 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         process.terminate()
         lines += [json.loads(line) for line in process.stderr]
         assert process.wait(PATIENCE_S) == 0
-        assert [line for line in lines if line["level"] == "error"] == []
+        faults = [line for line in lines if line["level"] == "error"]
+        assert not faults, json.dumps(faults, indent=1)
     finally:
         process.kill()
         process.wait()

@@ -182,6 +182,22 @@ def test_too_many_openings_at_once_are_refused() -> None:
     asyncio.run(play())
 
 
+def test_an_engine_that_does_not_open_is_not_waited_for() -> None:
+    async def play() -> None:
+        sessions, engine, _ = await opened(replace(Limits(), open_s=0.01))
+
+        async def never(options: SessionOptions):  # type: ignore[no-untyped-def]
+            await asyncio.Event().wait()
+
+        engine.open = never  # type: ignore[method-assign]
+        with pytest.raises(Problem, match=r"within 0.01 s") as caught:
+            await sessions.open(OPTIONS)
+        assert caught.value.retry_after_s and sessions.metrics.total("sessions_rejected_total") == 1
+        await sessions.close()
+
+    asyncio.run(play())
+
+
 @pytest.mark.slow
 def test_five_hundred_sessions_leave_nothing_behind() -> None:
     """Tasks, sockets and every dictionary are as large after 500 sessions as after 20."""

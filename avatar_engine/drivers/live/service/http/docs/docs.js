@@ -1,6 +1,9 @@
 // @ts-check
 // Draws /openapi.json as a page. Texts only ever become text nodes.
 
+/** What to send as bearer. @type {Record<string, string>} */
+const KEYS = { none: "none where the server has no API key", apiKey: "Bearer API key", sessionToken: "Bearer session token" };
+
 /** @param {string} tag @param {string | null} [text] @param {string} [kind] @param {...Node} inner */
 function element(tag, text = null, kind = "", ...inner) {
   const made = document.createElement(tag);
@@ -46,8 +49,8 @@ function operation(path, method, call, api) {
   const parts = element("div");
   if (call.description) parts.append(element("p", call.description));
   if (call.security) {
-    const ways = call.security.map((/** @type {object} */ way) => Object.keys(way)[0] ?? "none, where the server has no key");
-    parts.append(element("p", `Authorization: ${ways.join(" or ")}`, "soft"));
+    const ways = call.security.map((/** @type {object} */ way) => KEYS[Object.keys(way)[0] ?? "none"]);
+    parts.append(element("p", `Authorization: ${ways.join(", or ")}`, "soft"));
   }
   parts.append(...bodies(call.requestBody?.content, api));
   const answers = Object.entries(call.responses);
