@@ -6,7 +6,7 @@
  *   <talking-avatar src="https://avatars.example" controls captions autoplay></talking-avatar>
  *
  * `src` is the engine's origin, or any address that answers a POST with a session (your own server, which adds
- * the API key). See README for attributes, events and methods.
+ * the API key). Attributes, events and methods: README.md beside this file.
  */
 
 import { AttributesElement } from "./lib/attributes.js";

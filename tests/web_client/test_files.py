@@ -63,6 +63,6 @@ def test_the_wheel_takes_every_file() -> None:
     patterns = project["package-data"]["web_client"]
     for path in FOLDER.rglob("*"):
         name = path.relative_to(FOLDER).as_posix()
-        if path.is_file() and path.suffix not in (".py", ".pyc", ".typed"):
+        if path.is_file() and path.suffix not in (".py", ".pyc", ".typed", ".md"):
             folder = path.relative_to(FOLDER).parent.as_posix()
             assert any(fnmatch(name, p) and folder == str(Path(p).parent) for p in patterns), name

@@ -21,8 +21,10 @@ function examples(origin) {
     avatar.setEmotion("joy", 0.8, 5);
   });
 
-  // the user talks over it: stop, and learn what was heard
-  const { position_s, heard_text } = await avatar.interrupt();
+  // when the user talks over it: stop, and learn what was heard
+  const stop = async () => {
+    const { position_s, heard_text } = await avatar.interrupt();
+  };
 </script>`,
     python: `import asyncio
 from avatar_engine.client import connect
