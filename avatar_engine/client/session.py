@@ -29,8 +29,9 @@ OPEN_S = 20.0
 "For a session to be opened, and for the socket."
 ANSWER_S = 10.0
 "For the engine to answer an interrupt."
-AHEAD_S = 60.0
-"Of speech that is sent before it is said, at most: the engine takes three minutes."
+AHEAD_S = 30.0
+"""Of a speech that is sent before it is said, at most: the engine holds three minutes of the one that is said
+and the four that wait."""
 PIECE_S = 0.1
 "Of speech in a message, at most."
 MOST_EVENTS = 512

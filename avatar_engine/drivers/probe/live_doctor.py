@@ -14,7 +14,7 @@ import numpy as np
 from avatar_engine.client import Avatar, AvatarClientError, connect
 from avatar_engine.drivers.probe.own_server import own_server
 from avatar_engine.drivers.probe.viewer import Viewer
-from avatar_engine.errors import AvatarError
+from avatar_engine.errors import AvatarError, UsageError
 
 Check = tuple[str, str, str]
 "(ok, note or BAD; the step; what was found and what to do)."
@@ -56,13 +56,13 @@ REMEDIES = {
 
 async def run(url: str | None, key: str | None) -> int:
     """Prints a line a step; url None: a server of our own. 0 where all went well, else 1."""
-    done: list[str] = []
+    if url is not None and (urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname):
+        raise UsageError(f"--live takes an address such as http://127.0.0.1:8080, not {url!r}")
     async with aclosing(walk(url, key)) as checks:
         async for state, step, finding in checks:
             print(f"{state:4}  {step:14}  {finding}", flush=True)
-            done.append(step)
             if state == "BAD":
-                left = [name for name in STEPS[STEPS.index(step) + 1 :]]
+                left = STEPS[STEPS.index(step) + 1 :]
                 print(f"      {'':14}  what to do: {REMEDIES[step]}")
                 print(f"the live path is broken at {step!r}; not tried: {', '.join(left) or 'nothing'}")
                 return 1
@@ -81,7 +81,8 @@ async def walk(url: str | None, key: str | None) -> AsyncGenerator[Check, None]:
                 yield "ok", "server", f"our own, ready after {server.ready_s:.1f} s, {server.memory_mb()} MB"
             address = urlsplit(url)
             step = "port"
-            yield "ok", step, await _port(address.hostname or "", address.port)
+            port = address.port or (443 if address.scheme == "https" else 80)
+            yield "ok", step, await _port(address.hostname or "", port)
             step = "HTTP"
             yield "ok", step, await _info(url)
             step = "ready"
@@ -112,12 +113,12 @@ async def walk(url: str | None, key: str | None) -> AsyncGenerator[Check, None]:
             yield "BAD", step, " ".join(str(error).split()) or type(error).__name__
 
 
-async def _port(host: str, port: int | None) -> str:
+async def _port(host: str, port: int) -> str:
     async with asyncio.timeout(5):
-        _, writer = await asyncio.open_connection(host, port or 80)
+        _, writer = await asyncio.open_connection(host, port)
     writer.close()
     await writer.wait_closed()
-    return f"{host} takes connections on {port or 80}"
+    return f"{host} takes connections on {port}"
 
 
 async def _get(url: str) -> httpx2.Response:

@@ -35,6 +35,8 @@ MakeError = Callable[[str, bool, float | None], Exception]
 def check_url(url: str, name: str) -> str:
     """`url` if it is one for HTTP; ValueError with one line that names the setting if not."""
     parts = urlsplit(url.strip())
+    if parts.username is not None:
+        raise ValueError(f"{name} must be a URL without a user name: the key has a setting of its own")
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
         raise ValueError(f"{name} must be a URL such as http://127.0.0.1:8000/v1, not {url!r}")
     return url.strip().rstrip("/")

@@ -106,3 +106,8 @@ def test_the_live_bench_fills_its_columns(capfd: pytest.CaptureFixture[str]) -> 
 def test_wrong_numbers_are_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["bench", "--live", "--tries", "0"]) == 2
     assert "--tries must be 1 or more" in capsys.readouterr().err
+
+
+def test_what_is_no_address_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["doctor", "--live", "localhost:8080"]) == 2
+    assert "http://127.0.0.1:8080" in capsys.readouterr().err

@@ -45,3 +45,9 @@ def test_a_malformed_url_names_its_setting(url: str) -> None:
         build.build_chat({"AVATAR_ENGINE_CHAT_URL": url, "AVATAR_ENGINE_CHAT_MODEL": "m"})
     with pytest.raises(UsageError, match="AVATAR_ENGINE_TTS_URL"):
         build_voice({"AVATAR_ENGINE_TTS_URL": url})
+
+
+def test_a_key_in_the_url_is_refused_and_not_repeated() -> None:
+    with pytest.raises(UsageError, match="without a user name") as caught:
+        build_voice({"AVATAR_ENGINE_TTS_URL": "http://me:hunter2@speech.example/v1"})
+    assert "hunter2" not in str(caught.value)
