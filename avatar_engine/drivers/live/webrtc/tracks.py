@@ -9,12 +9,15 @@ from typing import Any
 import av
 from aiortc import MediaStreamTrack, RTCRtpSender
 from aiortc.mediastreams import MediaStreamError
+from aiortc.rtp import RtcpSenderInfo, RtcpSrPacket
 
 NTP_MINUS_UNIX = 2_208_988_800
 "Seconds from 1900 to 1970."
 VIDEO_WAITING = 12
 "Pictures (half a second) that may wait for a viewer's sender; it sends at once unless the loop is blocked."
 SOUND_WAITING = 25
+EARLY_REPORTS_S = (0.0, 0.1, 0.3)
+"Media time after the first packet at which reports are sent besides aiortc's own."
 
 
 class PacketTrack(MediaStreamTrack):
@@ -77,6 +80,9 @@ class MediaTimeSender(RTCRtpSender):
     _wall_of: Callable[[float], float]
     _want_key: Callable[[], None]
     _pair: tuple[int, int]
+    _began_s: float | None
+    _early_reports: list[float]
+    _reporting: set[asyncio.Task[None]]
 
     @classmethod
     def adopt(
@@ -89,6 +95,7 @@ class MediaTimeSender(RTCRtpSender):
                 raise RuntimeError(f"this aiortc has no {name}: sender reports cannot carry media time")
             del vars(sender)[name]
         vars(sender).update(_wall_of=wall_of, _want_key=want_key, _pair=(0, 0))
+        vars(sender).update(_began_s=None, _early_reports=list(EARLY_REPORTS_S), _reporting=set())
         sender.__class__ = cls
 
     @property
@@ -109,6 +116,28 @@ class MediaTimeSender(RTCRtpSender):
         if track is not None:
             seconds = self._wall_of(track.media_s) + NTP_MINUS_UNIX
             self._pair = (int(seconds * (1 << 32)), value)
+            self._report_early(track.media_s)
+
+    def _report_early(self, media_s: float) -> None:
+        """A browser puts sound and picture together once it has two reports of each; aiortc's own come a
+        second apart."""
+        if self._began_s is None:
+            self._began_s = media_s
+        if self._early_reports and media_s - self._began_s >= self._early_reports[0]:
+            self._early_reports.pop(0)
+            task = asyncio.ensure_future(self._send_rtcp([self._report()]))
+            self._reporting.add(task)
+            task.add_done_callback(self._reporting.discard)
+
+    def _report(self) -> RtcpSrPacket:
+        counts = vars(self)
+        info = RtcpSenderInfo(
+            ntp_timestamp=self._pair[0],
+            rtp_timestamp=self._pair[1],
+            packet_count=counts["_RTCRtpSender__packet_count"] & 0xFFFFFFFF,
+            octet_count=counts["_RTCRtpSender__octet_count"] & 0xFFFFFFFF,
+        )
+        return RtcpSrPacket(ssrc=self._ssrc, sender_info=info)
 
     def _send_keyframe(self) -> None:
         self._want_key()

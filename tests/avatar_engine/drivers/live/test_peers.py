@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import random
 from collections.abc import Coroutine
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import aioice.ice
 import numpy as np
 import pytest
+from aiortc.rtp import RtcpSrPacket
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -133,6 +135,38 @@ def test_sender_reports_carry_media_time() -> None:
             clock = 90_000 if transceiver.kind == "video" else 48_000
             assert 5000 < ntp / 2**32 - NTP_MINUS_UNIX < 5060  # the studio's wall clock, not this machine's
             assert abs((later - ntp) / 2**32 - ((rtp_later - rtp) % 2**32) / clock) < 1e-3
+        await viewer.leave()
+        await studio.close()
+
+    run(scene())
+
+
+def test_reports_come_at_once_so_that_browsers_put_sound_and_picture_together() -> None:
+    async def scene() -> None:
+        studio, viewer, reports = Studio(), Viewer(), []
+        await viewer.join(studio.peers)
+        (inside,) = studio.peers._viewers.values()
+        for transceiver in inside.connection.getTransceivers():
+            sender, send = transceiver.sender, transceiver.sender._send_rtcp
+
+            async def note(packets: list[Any], kind: str = transceiver.kind, send: Any = send) -> None:
+                reports.extend((kind, p.sender_info) for p in packets if isinstance(p, RtcpSrPacket))
+                await send(packets)
+
+            sender._send_rtcp = note
+        await viewer.until("video", 20)
+        await viewer.until("audio", 20)
+        for kind, clock in (("video", 90_000), ("audio", 48_000)):
+            infos = [info for of, info in reports if of == kind]
+            assert len(infos) >= 3 and all(info.packet_count > 0 for info in infos[1:])
+            spans = [
+                (
+                    (b.ntp_timestamp - a.ntp_timestamp) / 2**32,
+                    (b.rtp_timestamp - a.rtp_timestamp) % 2**32 / clock,
+                )
+                for a, b in itertools.pairwise(infos)
+            ]
+            assert all(abs(ntp - rtp) < 1e-4 for ntp, rtp in spans)
         await viewer.leave()
         await studio.close()
 
