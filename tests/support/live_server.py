@@ -24,7 +24,7 @@ from avatar_engine.drivers.live.service.serve import Server, bind, close_within,
 from avatar_engine.drivers.live.service.sessions import Sessions
 from avatar_engine.drivers.voice.interface import Missing
 
-TIMEOUT_S = 20
+TIMEOUT_S = 60
 NO_SPEECH = Speech(Missing("no voice", "install one"), Missing("no relay", "set one"))
 
 

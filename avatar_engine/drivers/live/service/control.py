@@ -218,10 +218,10 @@ class ControlSocket:
     async def _set_emotion(self, message: Message) -> None:
         values = message.values
         intensity = 1.0 if values["intensity"] is None else values["intensity"]
-        await self._room.performance.set_emotion(values["emotion"], intensity, values["ttl_s"])
+        await self._room.set_emotion(values["emotion"], intensity, values["ttl_s"], message.id)
 
     async def _set_state(self, message: Message) -> None:
-        await self._room.set_state(message.values["state"])
+        await self._room.set_state(message.values["state"], message.id, self._outbox)
 
     async def _interrupt(self, message: Message) -> None:
         heard = await self._room.interrupt()

@@ -82,6 +82,8 @@ class Room:
         self._metrics = metrics
         self._farewell: Farewell = DONE
         self._mirror: Outbox | None = None
+        self._causes: dict[str, tuple[str, str | int | None]] = {}
+        "Which value of a kind of event a client asked for last, and under which id."
         self._events: asyncio.Queue[Event] = performance.subscribe()
         self._pump: asyncio.Task[None] | None = None
 
@@ -137,9 +139,20 @@ class Room:
             await self.performance.mirror(sample_rate)
         self._mirror = None if sample_rate is None else outbox
 
-    async def set_state(self, state: SettableState) -> None:
-        """State of the conversation, by a client."""
+    async def set_state(self, state: SettableState, name: str | int | None, outbox: Outbox) -> None:
+        """State of the conversation, by a client; one that holds already is told to that client alone."""
+        if self.state == state:
+            outbox.put(event_text("state", state=state, **_echo(name)))
+        else:
+            self._causes["state"] = (state, name)
         await self.conversation.set_state(state)
+
+    async def set_emotion(
+        self, emotion: str | None, intensity: float, ttl_s: float | None, name: str | int | None
+    ) -> None:
+        """Override text and voice, or (None) no longer."""
+        self._causes["emotion"] = ("override", name)
+        await self.performance.set_emotion(emotion, intensity, ttl_s)
 
     def tell_all(self, text: str) -> None:
         """An event for every socket."""
@@ -203,10 +216,11 @@ class Room:
                 await self._tell_finish(event)
             case EmotionChanged():
                 scores = {name: round(float(score), 4) for name, score in event.scores.items()}
-                self.tell_all(event_text("emotion", scores=scores, source=event.source))
+                echo = self._echo_of("emotion", event.source)
+                self.tell_all(event_text("emotion", scores=scores, source=event.source, **echo))
             case StateChanged():
                 self.state = event.state
-                self.tell_all(event_text("state", state=event.state))
+                self.tell_all(event_text("state", state=event.state, **self._echo_of("state", event.state)))
             case Stats():
                 self.tell_all(event_text("stats", **_finite(event.numbers)))
             case Failed():
@@ -214,6 +228,14 @@ class Room:
             case Ended():
                 if self._farewell is DONE:
                     log_event(logger, "engine ended the session", session=self.id, reason=event.reason)
+
+    def _echo_of(self, kind: str, value: str) -> dict[str, str | int]:
+        """The id of the message that asked for this, once."""
+        asked, name = self._causes.get(kind, ("", None))
+        if asked != value:
+            return {}
+        del self._causes[kind]
+        return _echo(name)
 
     def _tell_motion(self, event: Motion) -> None:
         wanting = [outbox for outbox in self.sockets if outbox.wants_motion]
@@ -281,6 +303,10 @@ class Room:
     def _tell_problem(self, problem: Problem, name: str | int | None) -> None:
         self._metrics.count("control_errors_total", f'code="{problem.code}"')
         self.tell_all(error_text(problem, name))
+
+
+def _echo(name: str | int | None) -> dict[str, str | int]:
+    return {} if name is None else {"id": name}
 
 
 def _finite(numbers: Any) -> dict[str, float | None]:

@@ -126,12 +126,12 @@ KINDS: dict[str, tuple[str, dict[str, Field]]] = {
 
 EVENTS: dict[str, str] = {
     "ready": "session_id, avatar, size, avatars, sizes, device, voice, chat, motion_names, limits: the first",
-    "state": "state: idle, listening, thinking or speaking",
+    "state": "state: idle, listening, thinking or speaking; id of the state.set that asked for it",
     "speech.started": "id: its first sound leaves",
     "caption": "id, text, start_s, end_s: a sentence begins; seconds of the speech's own sound",
     "speech.finished": "id, position_s, interrupted, heard_text: said, or as far as somebody let it",
     "interrupted": "id, utterance, position_s, heard_text: answer to interrupt, to the socket that asked",
-    "emotion": "scores, source (audio, text, tag or override)",
+    "emotion": "scores, source (audio, text, tag or override); id of the emotion.set that asked for it",
     "motion": "pts_s, weights (in the order of motion_names), head_deg, gaze_deg",
     "stats": "numbers of the session, once a second",
     "error": "code, message, retryable; id of the message that caused it",

@@ -177,10 +177,12 @@ def test_state_emotion_motion_and_stats() -> None:
     async def act(server: LiveServer, client: Client) -> None:
         (performance,) = server.engine.performances
         performance.tell(MOTION)
-        await client.tell("state.set", state="listening")
-        await client.until("state", state="listening")
-        await client.tell("emotion.set", emotion="joy", intensity=0.5, ttl_s=2)
-        emotion = await client.until("emotion")
+        await client.tell("state.set", state="listening", id="s1")
+        await client.until("state", state="listening", id="s1")
+        await client.tell("state.set", state="listening", id="s2")
+        await client.until("state", state="listening", id="s2")
+        await client.tell("emotion.set", emotion="joy", intensity=0.5, ttl_s=2, id="e1")
+        emotion = await client.until("emotion", id="e1")
         assert emotion["scores"]["joy"] == 0.5 and emotion["source"] == "override"
         performance.tell(Stats(0, {"render_fps": 25.0, "av_drift_ms": float("nan")}))
         assert await client.until("stats") == {"type": "stats", "render_fps": 25.0, "av_drift_ms": None}
