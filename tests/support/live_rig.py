@@ -15,7 +15,8 @@ import numpy as np
 
 from avatar_engine.drivers.live.interface import Event, SessionOptions
 from avatar_engine.drivers.live.meters import Meters
-from avatar_engine.drivers.live.performance import LivePerformance, Surroundings
+from avatar_engine.drivers.live.performance import LivePerformance
+from avatar_engine.drivers.live.surroundings import Surroundings
 from avatar_engine.drivers.live.webrtc.encoders import Codec
 from avatar_engine.drivers.live.worker.handle import WorkerError
 from avatar_engine.drivers.live.worker.stage import Stage

@@ -24,9 +24,10 @@ import numpy as np
 from avatar_engine import assembly
 from avatar_engine.clock import FRAME_RATE
 from avatar_engine.config import SIZES
-from avatar_engine.drivers.live.interface import Full, SessionOptions
+from avatar_engine.drivers.live.interface import Full, Performance, SessionOptions
 from avatar_engine.drivers.live.meters import Meters
-from avatar_engine.drivers.live.performance import LivePerformance, Surroundings
+from avatar_engine.drivers.live.performance import LivePerformance
+from avatar_engine.drivers.live.surroundings import Surroundings
 from avatar_engine.drivers.live.webrtc.encoders import open_encoder, processor_seconds
 from avatar_engine.drivers.live.webrtc.ice import IceServer, NetworkOptions
 from avatar_engine.drivers.live.webrtc.peers import Peers
@@ -167,7 +168,7 @@ class LiveEngine:
             offload=self._offload,
             meters=self._meters,
             plain_text=assembly.plain_text,
-            on_closed=self._sessions.discard,
+            on_closed=self._forget,
         )
         performance = LivePerformance(options, worker, around)
         self._sessions.add(performance)
@@ -191,6 +192,9 @@ class LiveEngine:
             "memory_bytes": _memory_bytes(),
             "admitted_cost_share": self._taken() / self._budget(1) if self.cost_s else 0.0,
         }
+
+    def _forget(self, session: Performance) -> None:
+        self._sessions = {other for other in self._sessions if other is not session}
 
     def _budget(self, share: float) -> float:
         """Processor seconds that `share` of this machine has for one frame's time."""

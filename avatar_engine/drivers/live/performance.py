@@ -9,12 +9,10 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Literal
 
 from avatar_engine.clock import FRAME_RATE, SAMPLE_RATE, frame_count
 from avatar_engine.config import EmotionChoice
-from avatar_engine.drivers.live.audience import OpenAudience
 from avatar_engine.drivers.live.casting import Casting
 from avatar_engine.drivers.live.interface import (
     MIRROR,
@@ -29,12 +27,13 @@ from avatar_engine.drivers.live.interface import (
     StateChanged,
     Stats,
 )
-from avatar_engine.drivers.live.meters import Distribution, Meters, Offsets
+from avatar_engine.drivers.live.meters import Distribution, Offsets
 from avatar_engine.drivers.live.narrator import Narrator
 from avatar_engine.drivers.live.pace import PACKETS_PER_SLOT, Pace
 from avatar_engine.drivers.live.playout import EASING_PICTURES, SoundPlayout
-from avatar_engine.drivers.live.screen import Offload, Screen
+from avatar_engine.drivers.live.screen import Screen
 from avatar_engine.drivers.live.subscribers import Subscribers
+from avatar_engine.drivers.live.surroundings import Surroundings
 from avatar_engine.drivers.live.timeline import Emotion, Note, State, Timeline
 from avatar_engine.drivers.live.webrtc.encoders import Codec, SoundEncoder
 from avatar_engine.drivers.live.worker.handle import Worker
@@ -46,19 +45,6 @@ ENCODING_S = 0.010
 "Encoding begins so long before a picture is to leave."
 GRACE_S = 0.020
 "So much later than its sound a picture may leave before the last one is shown again."
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What a performance gets from its engine."""
-
-    take_worker: Callable[[], Awaitable[Worker]]
-    open_audience: OpenAudience
-    offload: Offload
-    meters: Meters
-    plain_text: Callable[[str], str]
-    "A text without its tags; UsageError for a malformed one."
-    on_closed: Callable[[LivePerformance], None]
 
 
 class LivePerformance:
@@ -119,13 +105,18 @@ class LivePerformance:
         return self._screen
 
     def subscribe(self) -> asyncio.Queue[Event]:
-        return self._subscribers.add()
+        queue = self._subscribers.add()
+        if self._ended is not None:
+            queue.put_nowait(Ended(self.epoch, self._ended))
+        return queue
 
     def unsubscribe(self, queue: asyncio.Queue[Event]) -> None:
         self._subscribers.remove(queue)
 
     async def begin(self, utterance: str, sample_rate: int, text: str | None = None) -> None:
         self._check_open()
+        if utterance in self._texts:
+            raise ValueError(f"utterance {utterance!r} is still being said; use another name")
         self._timeline.begin(utterance, sample_rate, text)
         self._texts[utterance] = text or ""
 
@@ -191,7 +182,7 @@ class LivePerformance:
         self._check_open()
         if sample_rate is not None:
             await self.interrupt()
-            self._timeline.begin(MIRROR, sample_rate, None)
+            await self.begin(MIRROR, sample_rate)
         else:
             with suppress(Closed):
                 self._timeline.end(MIRROR)

@@ -274,6 +274,22 @@ def test_closing_while_a_worker_is_replaced_sends_the_new_one_away() -> None:
     play(scene())
 
 
+def test_a_name_is_free_again_when_its_speech_has_been_heard() -> None:
+    async def scene() -> None:
+        rig = Rig()
+        for _ in range(2):
+            await rig.say("u1", tone(0.2))
+            await asyncio.sleep(0.25)
+            with pytest.raises(ValueError, match="'u1' is still being said"):
+                await rig.performance.begin("u1", 16_000)
+            await asyncio.sleep(0.5)
+        assert [e.position_s for e in rig.events(SpeechFinished)] == [0.2, 0.2]
+        await rig.performance.close("done")
+        assert (await rig.performance.subscribe().get()) == Ended(0, "done")
+
+    play(scene())
+
+
 class ColouredCast(SketchedCast):
     """Its pictures have the colour of its number."""
 

@@ -1,13 +1,18 @@
-"""The viewers, as a performance sees them."""
+"""What a performance gets from its engine: viewers, workers, threads to encode on."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 import av
 
+from avatar_engine.drivers.live.interface import Performance
+from avatar_engine.drivers.live.meters import Meters
+from avatar_engine.drivers.live.screen import Offload
 from avatar_engine.drivers.live.webrtc.encoders import Codec
+from avatar_engine.drivers.live.worker.handle import Worker
 
 
 class Audience(Protocol):
@@ -33,3 +38,16 @@ OpenAudience: TypeAlias = Callable[
     [Callable[[float], float], Callable[[Codec, bool], None], Callable[[float], None]], Audience
 ]
 "From wall_of, want_key and on_first_picture of Peers."
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """See the module."""
+
+    take_worker: Callable[[], Awaitable[Worker]]
+    open_audience: OpenAudience
+    offload: Offload
+    meters: Meters
+    plain_text: Callable[[str], str]
+    "A text without its tags; UsageError for a malformed one."
+    on_closed: Callable[[Performance], None]
