@@ -17,7 +17,7 @@ class Limits:
     "Of one session."
     sockets: int = 8
     "Control sockets of one session."
-    opening: int = 4
+    opening: int = 16
     "Sessions being opened at the same time."
     open_s: float = 15.0
     "In which the engine has to open a session."

@@ -6,7 +6,8 @@ import asyncio
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from avatar_engine.drivers.live.interface import Engine, Full, Performance, SessionOptions
 from avatar_engine.drivers.live.service.conversation import Speech
@@ -47,7 +48,7 @@ class Sessions:
         self._now = now
         self._rooms: dict[str, Room] = {}
         self._ended: OrderedDict[str, str] = OrderedDict()
-        self._opening = 0
+        self._openings: set[asyncio.Future[Performance]] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._sweeper: asyncio.Task[None] | None = None
 
@@ -90,9 +91,7 @@ class Sessions:
         room.touched = self._now()
         self._rooms[room.id] = room
         room.start()
-        task = asyncio.create_task(self._clear_away(room))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._start(self._clear_away(room))
         self.metrics.count("sessions_opened_total")
         self.metrics.time("session_create_ms", time.monotonic() - began)
         event(
@@ -134,7 +133,7 @@ class Sessions:
 
     async def drain(self, patience_s: float) -> None:
         """Take no more; tell everybody; let them finish speaking for at most `patience_s`; end them."""
-        self.is_draining = True
+        self._refuse()
         notice = Problem(
             "expired",
             f"the server is shutting down within {patience_s:g} s; connect again later",
@@ -150,31 +149,45 @@ class Sessions:
 
     async def close(self) -> None:
         """End everything at once."""
-        self.is_draining = True
+        self._refuse()
         if self._sweeper is not None:
             self._sweeper.cancel()
             await asyncio.gather(self._sweeper, return_exceptions=True)
         await asyncio.gather(*(room.close("drained", GOING) for room in list(self._rooms.values())))
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
+    def _refuse(self) -> None:
+        """From now on no more, not even those that are being opened."""
+        self.is_draining = True
+        for opening in self._openings:
+            opening.cancel()
+
     def _check_room(self) -> None:
-        if self.limits.sessions and len(self._rooms) + self._opening >= self.limits.sessions:
+        if self.limits.sessions and len(self._rooms) + len(self._openings) >= self.limits.sessions:
             raise Problem(
                 "busy",
                 f"{self.limits.sessions} sessions are on, more were not allowed (--max-sessions)",
                 retryable=True,
                 retry_after_s=RETRY_S,
             )
-        if self._opening >= self.limits.opening:
+        if len(self._openings) >= self.limits.opening:
             raise Problem(
                 "busy", "too many sessions are being opened at once", retryable=True, retry_after_s=1
             )
 
     async def _perform(self, options: SessionOptions) -> Performance:
-        self._opening += 1
+        opening = asyncio.ensure_future(self.engine.open(options))
+        self._openings.add(opening)
+        taken = False
         try:
             async with asyncio.timeout(self.limits.open_s):
-                return await self.engine.open(options)
+                performance = await opening
+                taken = True
+                return performance
+        except asyncio.CancelledError:
+            if self.is_draining:
+                self.check_ready()
+            raise
         except TimeoutError:
             raise Problem(
                 "busy",
@@ -183,7 +196,15 @@ class Sessions:
                 retry_after_s=RETRY_S,
             ) from None
         finally:
-            self._opening -= 1
+            self._openings.discard(opening)
+            if not taken and opening.done() and not opening.cancelled() and opening.exception() is None:
+                # It came in the moment in which we stopped waiting: nobody else would end it.
+                self._start(opening.result().close("nobody waited for it"))
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _expire(self, room: Room, reason: str) -> None:
         self._remember(room.id, reason)

@@ -147,13 +147,33 @@ def test_a_session_opened_while_the_drain_began_is_not_left_behind() -> None:
 
         async def slow(options: SessionOptions):  # type: ignore[no-untyped-def]
             performance = await original(options)
-            await sessions.drain(0.0)
+            sessions.is_draining = True
             return performance
 
         engine.open = slow  # type: ignore[method-assign]
         with pytest.raises(Problem, match="shutting down"):
             await sessions.open(OPTIONS)
         assert not engine.performances
+        await sessions.close()
+
+    asyncio.run(play())
+
+
+def test_a_session_that_is_being_opened_is_refused_by_a_drain() -> None:
+    async def play() -> None:
+        sessions, engine, _ = await opened()
+        waiting = asyncio.Event()
+
+        async def never(options: SessionOptions):  # type: ignore[no-untyped-def]
+            waiting.set()
+            await asyncio.Event().wait()
+
+        engine.open = never  # type: ignore[method-assign]
+        opening = asyncio.create_task(sessions.open(OPTIONS))
+        await waiting.wait()
+        await sessions.drain(0.0)
+        with pytest.raises(Problem, match="shutting down"):
+            await opening
         await sessions.close()
 
     asyncio.run(play())
