@@ -20,7 +20,9 @@ from avatar_engine.drivers.live.webrtc.tracks import MediaTimeSender, PacketTrac
 
 logger = logging.getLogger(__name__)
 JOIN_S = 20.0
-"A viewer who is not connected by then is forgotten."
+"A viewer who is not connected by then is not waited for."
+SILENT_S = 12.0
+"Nor one who reports nothing for so long."
 RETRY_S = 5
 
 
@@ -32,6 +34,8 @@ class _Viewer:
     asked_at: float
     tracks: dict[str, PacketTrack] = field(default_factory=dict)
     deadline: asyncio.TimerHandle | None = None
+    heard_at: float = 0.0
+    "When it last sent a report; browsers do at least every five seconds."
     trickled: int = 0
     "Candidates that came after the offer."
 
@@ -171,19 +175,39 @@ class Peers:
             known = RTCRtpSender.getCapabilities("video").codecs
             wanted = [c for c in known if c.mimeType in (f"video/{viewer.codec}", "video/rtx")]
             transceiver.setCodecPreferences(wanted)
-        MediaTimeSender.adopt(transceiver.sender, self._wall_of, lambda: self._want_key(viewer.codec, False))
+
+        def heard() -> None:
+            viewer.heard_at = asyncio.get_running_loop().time()
+
+        MediaTimeSender.adopt(
+            transceiver.sender, self._wall_of, lambda: self._want_key(viewer.codec, False), heard
+        )
 
     def _state_changed(self, viewer: _Viewer) -> None:
         state = viewer.connection.connectionState
         logger.debug("viewer %s: %s", viewer.name, state)
-        if state == "connected" and viewer.deadline is not None:
-            viewer.deadline.cancel()
+        if state == "connected" and viewer.name in self._viewers:
+            viewer.heard_at = asyncio.get_running_loop().time()
+            self._look_after(viewer)
         elif state in ("failed", "closed") and viewer.name in self._viewers:
             self._let_go(viewer)
 
     def _expire(self, viewer: _Viewer) -> None:
         if viewer.connection.connectionState != "connected" and viewer.name in self._viewers:
             logger.info("viewer %s did not connect within %.0f s", viewer.name, JOIN_S)
+            self._let_go(viewer)
+
+    def _look_after(self, viewer: _Viewer) -> None:
+        """Let go of a viewer who was not heard of for long: a page that is closed says nothing, and ICE takes
+        half a minute to notice."""
+        if viewer.deadline is not None:
+            viewer.deadline.cancel()
+        loop = asyncio.get_running_loop()
+        left = viewer.heard_at + SILENT_S - loop.time()
+        if left > 0:
+            viewer.deadline = loop.call_later(left, self._look_after, viewer)
+        elif viewer.name in self._viewers:
+            logger.info("viewer %s is silent since %.0f s", viewer.name, SILENT_S)
             self._let_go(viewer)
 
     def _let_go(self, viewer: _Viewer) -> None:

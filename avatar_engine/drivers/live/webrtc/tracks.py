@@ -9,7 +9,7 @@ from typing import Any
 import av
 from aiortc import MediaStreamTrack, RTCRtpSender
 from aiortc.mediastreams import MediaStreamError
-from aiortc.rtp import RtcpSenderInfo, RtcpSrPacket
+from aiortc.rtp import AnyRtcpPacket, RtcpSenderInfo, RtcpSrPacket
 
 NTP_MINUS_UNIX = 2_208_988_800
 "Seconds from 1900 to 1970."
@@ -79,6 +79,7 @@ class MediaTimeSender(RTCRtpSender):
 
     _wall_of: Callable[[float], float]
     _want_key: Callable[[], None]
+    _heard: Callable[[], None]
     _pair: tuple[int, int]
     _began_s: float | None
     _early_reports: list[float]
@@ -86,15 +87,22 @@ class MediaTimeSender(RTCRtpSender):
 
     @classmethod
     def adopt(
-        cls, sender: RTCRtpSender, wall_of: Callable[[float], float], want_key: Callable[[], None]
+        cls,
+        sender: RTCRtpSender,
+        wall_of: Callable[[float], float],
+        want_key: Callable[[], None],
+        heard: Callable[[], None],
     ) -> None:
-        """wall_of: media seconds to seconds since 1970. aiortc has no hook for either, so the class is put
-        over the object, where properties cover the two attributes that its reports are made of."""
+        """wall_of: media seconds to seconds since 1970; heard: the viewer reported something.
+
+        aiortc has no hook for these, so the class is put over the object, where properties cover the two
+        attributes that its reports are made of.
+        """
         for name in ("_RTCRtpSender__ntp_timestamp", "_RTCRtpSender__rtp_timestamp"):
             if name not in vars(sender):
                 raise RuntimeError(f"this aiortc has no {name}: sender reports cannot carry media time")
             del vars(sender)[name]
-        vars(sender).update(_wall_of=wall_of, _want_key=want_key, _pair=(0, 0))
+        vars(sender).update(_wall_of=wall_of, _want_key=want_key, _heard=heard, _pair=(0, 0))
         vars(sender).update(_began_s=None, _early_reports=list(EARLY_REPORTS_S), _reporting=set())
         sender.__class__ = cls
 
@@ -141,3 +149,7 @@ class MediaTimeSender(RTCRtpSender):
 
     def _send_keyframe(self) -> None:
         self._want_key()
+
+    async def _handle_rtcp_packet(self, packet: AnyRtcpPacket) -> None:
+        self._heard()
+        await super()._handle_rtcp_packet(packet)

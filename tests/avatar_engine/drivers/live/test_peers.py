@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from avatar_engine.drivers.live.interface import Full
 from avatar_engine.drivers.live.screen import KeyFrames
+from avatar_engine.drivers.live.webrtc import peers
 from avatar_engine.drivers.live.webrtc.encoders import Codec, SoundEncoder, open_encoder, video_frame
 from avatar_engine.drivers.live.webrtc.ice import IceServer, NetworkOptions
 from avatar_engine.drivers.live.webrtc.offers import read_fragment, read_offer
@@ -240,6 +241,24 @@ def test_trickled_candidates_are_taken() -> None:
     run(scene())
 
 
+def test_a_viewer_who_goes_on_reporting_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scene() -> None:
+        monkeypatch.setattr(peers, "SILENT_S", 4.0)
+        studio, viewer = Studio(), Viewer()
+        await viewer.join(studio.peers)
+        await viewer.until("video", 3)
+        (inside,) = studio.peers._viewers.values()
+        first = inside.heard_at
+        async with asyncio.timeout(20):
+            while inside.heard_at == first:
+                await asyncio.sleep(0.05)
+        assert studio.peers.count == 1
+        await viewer.leave()
+        await studio.close()
+
+    run(scene())
+
+
 def test_loss_and_jitter_cost_pictures_and_not_the_connection() -> None:
     """5 % of the packets vanish, the others come up to 100 ms late and out of order."""
 
@@ -274,10 +293,14 @@ def test_loss_and_jitter_cost_pictures_and_not_the_connection() -> None:
     run(scene())
 
 
-def test_a_viewer_that_vanishes_without_a_word_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("by", ["ICE", "silence"])
+def test_a_viewer_that_vanishes_without_a_word_is_noticed(by: str, monkeypatch: pytest.MonkeyPatch) -> None:
     async def scene() -> None:
-        monkeypatch.setattr(aioice.ice, "CONSENT_INTERVAL", 0.2)
-        monkeypatch.setattr(aioice.ice, "CONSENT_FAILURES", 2)
+        if by == "ICE":
+            monkeypatch.setattr(aioice.ice, "CONSENT_INTERVAL", 0.2)
+            monkeypatch.setattr(aioice.ice, "CONSENT_FAILURES", 2)
+        else:
+            monkeypatch.setattr(peers, "SILENT_S", 2.5)
         studio, viewer = Studio(), Viewer()
         await viewer.join(studio.peers)
         await viewer.until("audio", 1)

@@ -1,0 +1,194 @@
+"""The live engine as Chromium sees it, on the same machine: measured in the page, nothing passes or fails.
+
+    python -m tests.benchmarks.live_browser sync    [--seconds 60]              flash and beep: A/V offset
+    python -m tests.benchmarks.live_browser rate    [--seconds 60] [--viewers 4] [--sessions 2]  fps, freezes
+    python -m tests.benchmarks.live_browser stop    [--tries 20]                interrupt -> mouth at rest
+    python -m tests.benchmarks.live_browser join    [--tries 20]                offer -> first frame painted
+
+Needs Playwright and a Chromium (--chromium PATH). The last line is JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import logging
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from playwright.async_api import Browser, Page, async_playwright
+
+from avatar_engine.drivers.bench import murmur
+from avatar_engine.drivers.live.engine import LiveEngine, MediaOptions, build_engine
+from avatar_engine.drivers.live.interface import SessionOptions
+from avatar_engine.drivers.live.performance import LivePerformance
+from tests.benchmarks.live_media import spread
+from tests.support import live_cast
+from tests.support.live_rig import pcm
+
+SCRIPT = Path(__file__).with_name("live_page.js")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--autoplay-policy=no-user-gesture-required",
+]
+MOUTH = (0.35, 0.55, 0.3, 0.22)
+"x, y, width, height of the mouth box in parts of the picture."
+WHOLE = (0.0, 0.0, 1.0, 1.0)
+SETTLED_S = 3.0
+"A browser's jitter buffers need so long."
+
+
+@dataclass
+class Seat:
+    """One page that watches one session."""
+
+    page: Page
+    performance: LivePerformance
+    painted_ms: float
+
+
+async def seat(browser: Browser, performance: LivePerformance, box: tuple[float, ...]) -> Seat:
+    page = await (await browser.new_context()).new_page()
+
+    async def watch(sdp: str) -> str:
+        return (await performance.watch(sdp))[1]
+
+    async def interrupt() -> None:
+        await performance.interrupt()
+
+    await page.expose_function("watch", watch)
+    await page.expose_function("interrupt", interrupt)
+    await page.evaluate(SCRIPT.read_text(encoding="utf-8"))
+    return Seat(page, performance, await page.evaluate("box => join(box)", list(box)))
+
+
+async def sync(engine: LiveEngine, browser: Browser, size: int, arguments: Any) -> dict[str, Any]:
+    one = await seat(browser, await engine.open(SessionOptions("ava", size, 1)), WHOLE)
+    await asyncio.sleep(SETTLED_S)
+    t = np.arange(1280) / 16_000
+    beeps = np.zeros(11 * 8_000, np.float32)  # at odd distances, so that a beep has but one flash near it
+    for k, at in enumerate(np.cumsum([0, 0.9, 1.3, 1.0, 1.2])):
+        beeps[round(at * 16_000) : round(at * 16_000) + 1280] = 0.5 * np.sin(2 * np.pi * (900 + 50 * k) * t)
+    playout = []
+    until = asyncio.get_running_loop().time() + arguments.seconds
+    count = 0
+    while asyncio.get_running_loop().time() < until:
+        await one.performance.begin(f"b{count}", 16_000)
+        await one.performance.push(f"b{count}", pcm(beeps))
+        await one.performance.end(f"b{count}")
+        count += 1
+        await asyncio.sleep(5.6)
+        seen = await one.page.evaluate("numbers()")
+        times = [seen[kind].get("estimatedPlayoutTimestamp") for kind in ("video", "audio")]
+        if all(times):
+            playout.append(times[0] - times[1])
+    shown = await one.page.evaluate("shown.map(([at, level]) => [at, level])")
+    heard = await one.page.evaluate("beeps")
+    flashes = [at for (_, was), (at, is_) in zip(shown, shown[1:], strict=False) if was < 128 <= is_]
+    offsets = [min((beep - flash for beep in heard), key=abs) for flash in flashes] if heard else []
+    return {
+        "beep_minus_flash_ms": spread(offsets),
+        "beep_minus_flash_p95_abs_ms": round(float(np.percentile(np.abs(offsets), 95)), 1)
+        if offsets
+        else None,
+        "chromium_playout_video_minus_audio_ms": spread(playout),
+    }
+
+
+async def rate(engine: LiveEngine, browser: Browser, size: int, arguments: Any) -> dict[str, Any]:
+    sessions = [await engine.open(SessionOptions("ava", size, k)) for k in range(arguments.sessions)]
+    seats = [await seat(browser, s, MOUTH) for s in sessions for _ in range(arguments.viewers)]
+    await asyncio.sleep(SETTLED_S)
+    speech = pcm(np.clip(2 * murmur(10), -1, 1))
+    before = [await one.page.evaluate("numbers()") for one in seats]
+    until = asyncio.get_running_loop().time() + arguments.seconds
+    count = 0
+    while asyncio.get_running_loop().time() < until:
+        for session in sessions:
+            await session.begin(f"talk{count}", 16_000)
+            await session.push(f"talk{count}", speech)
+            await session.end(f"talk{count}")
+        count += 1
+        await asyncio.sleep(min(11, max(0.1, until - asyncio.get_running_loop().time())))
+    after = [await one.page.evaluate("numbers()") for one in seats]
+    made: dict[str, Any] = {"fps": [], "freezes": [], "dropped": [], "key_frames": []}
+    for old, new in zip(before, after, strict=True):
+        was, is_ = old["video"], new["video"]
+        lasted = (is_["timestamp"] - was["timestamp"]) / 1000
+        made["fps"].append(round((is_["framesDecoded"] - was["framesDecoded"]) / lasted, 2))
+        made["freezes"].append(is_["freezeCount"] - was["freezeCount"])
+        made["dropped"].append(is_["framesDropped"] - was["framesDropped"])
+        made["key_frames"].append(is_["keyFramesDecoded"])
+    return made
+
+
+async def stop(engine: LiveEngine, browser: Browser, size: int, arguments: Any) -> dict[str, Any]:
+    one = await seat(browser, await engine.open(SessionOptions("ava", size, 1)), MOUTH)
+    await asyncio.sleep(SETTLED_S)
+    speech, chance, times = pcm(np.clip(2 * murmur(6), -1, 1)), np.random.default_rng(0), []
+    for k in range(arguments.tries):
+        await one.performance.begin(f"u{k}", 16_000)
+        await one.performance.push(f"u{k}", speech)
+        await asyncio.sleep(1.0 + chance.random())
+        times.append(await one.page.evaluate("interrupted()"))
+    return {"interrupt_to_mouth_at_rest_ms": spread(times)}
+
+
+async def join(engine: LiveEngine, browser: Browser, size: int, arguments: Any) -> dict[str, Any]:
+    performance, times = await engine.open(SessionOptions("ava", size, 1)), []
+    for _ in range(arguments.tries):
+        one = await seat(browser, performance, MOUTH)
+        times.append(one.painted_ms)
+        await one.page.context.close()
+        await asyncio.sleep(0.5)
+    return {"offer_to_first_frame_painted_ms": spread(times)}
+
+
+async def measure(arguments: argparse.Namespace) -> dict[str, Any]:
+    options = MediaOptions(admitted_share=9.0)
+    if arguments.what == "sync":
+        options = MediaOptions(open_models=live_cast.flashing)
+    engine = build_engine(options)
+    await engine.start()
+    size = arguments.size or (256 if arguments.what == "sync" else engine.default_size)
+    work = {"sync": sync, "rate": rate, "stop": stop, "join": join}[arguments.what]
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path=arguments.chromium, headless=True, args=FLAGS
+        )
+        await asyncio.sleep(2)
+        made = {"what": arguments.what, "size": size, "device": engine.device}
+        made |= await work(engine, browser, size, arguments)
+        await browser.close()
+    made["engine"] = {name: round(value, 1) for name, value in engine.numbers().items()}
+    await engine.close()
+    return made
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("what", choices=("sync", "rate", "stop", "join"))
+    parser.add_argument("--size", type=int, choices=(256, 384, 512))
+    parser.add_argument("--seconds", type=float, default=30.0)
+    parser.add_argument("--tries", type=int, default=20)
+    parser.add_argument("--viewers", type=int, default=1, help="of each session")
+    parser.add_argument("--sessions", type=int, default=1)
+    parser.add_argument("--chromium", default=shutil.which("chromium"), help="default: the one in PATH")
+    logging.basicConfig(level=logging.WARNING)
+    print(json.dumps(asyncio.run(measure(parser.parse_args()))))
+
+
+if __name__ == "__main__":
+    main()
