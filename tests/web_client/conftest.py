@@ -110,12 +110,20 @@ class Visit:
         self.page, self.server = page, server
         self.complaints: list[str] = []
         self.requests: list[str] = []
-        page.on(
-            "console", lambda line: line.type in ("error", "warning") and self.complaints.append(line.text)
-        )
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.on("request", lambda request: self.requests.append(request.url))
-        page.on("websocket", lambda socket: self.requests.append(socket.url))
+        self._listeners = {
+            "console": lambda line: line.type in ("error", "warning") and self.complaints.append(line.text),
+            "pageerror": lambda error: self.complaints.append(str(error)),
+            "request": lambda request: self.requests.append(request.url),
+            "websocket": lambda socket: self.requests.append(socket.url),
+        }
+        for event, listener in self._listeners.items():
+            page.on(event, listener)
+
+    def leave(self) -> None:
+        """The page is left as it was found; what it still says belongs to nobody."""
+        for event, listener in self._listeners.items():
+            self.page.remove_listener(event, listener)
+        self.page.goto(f"{self.server.url}/favicon.svg")
 
     def bare(self, attributes: str = "autoplay controls captions") -> Visit:
         """A page with nothing but the element and a recorder of its events."""
@@ -155,8 +163,24 @@ class Visit:
 SHORT = "const avatar = document.querySelector('talking-avatar'); const root = avatar?.shadowRoot;"
 
 
+@pytest.fixture(scope="session")
+def one_page(chromium: Any) -> Iterator[Any]:
+    context = chromium.new_context()
+    yield context.new_page()
+    context.close()
+
+
 @pytest.fixture
-def visit(chromium: Any, server: FakeServer) -> Iterator[Visit]:
+def visit(one_page: Any, server: FakeServer) -> Iterator[Visit]:
+    """The page that tests share, one after the other: a new browser process for each would cost a second."""
+    visit = Visit(one_page, server)
+    yield visit
+    visit.leave()
+
+
+@pytest.fixture
+def fresh(chromium: Any, server: FakeServer) -> Iterator[Visit]:
+    """A browser profile of its own, for whoever changes permissions, clocks or what scripts find."""
     context = chromium.new_context()
     yield Visit(context.new_page(), server)
     context.close()

@@ -133,17 +133,17 @@ def test_emotion_and_state_are_sent(visit: Visit) -> None:
     assert visit.event("state", "e.state === 'thinking'") and visit.run("return avatar.state") == "thinking"
 
 
-def test_microphone_is_mirrored(visit: Visit) -> None:
-    visit.page.context.grant_permissions(["microphone"])
-    visit.bare().live()
-    visit.run("await avatar.startMicrophone()")
-    assert visit.event("microphone", "e.on")["sample_rate"] == 24_000
-    visit.page.wait_for_timeout(500)
-    assert visit.server.set()["mirrored"] > 8_000
-    assert visit.run("return root.querySelector('video').volume") == 0, "nobody should hear himself twice"
-    visit.run("avatar.stopMicrophone()")
-    assert visit.event("microphone", "!e.on") and visit.run("return root.querySelector('video').volume") == 1
-    assert not visit.complaints
+def test_microphone_is_mirrored(fresh: Visit) -> None:
+    fresh.page.context.grant_permissions(["microphone"])
+    fresh.bare().live()
+    fresh.run("await avatar.startMicrophone()")
+    assert fresh.event("microphone", "e.on")["sample_rate"] == 24_000
+    fresh.page.wait_for_timeout(500)
+    assert fresh.server.set()["mirrored"] > 8_000
+    assert fresh.run("return root.querySelector('video').volume") == 0, "nobody should hear himself twice"
+    fresh.run("avatar.stopMicrophone()")
+    assert fresh.event("microphone", "!e.on") and fresh.run("return root.querySelector('video').volume") == 1
+    assert not fresh.complaints
 
 
 NO_HTTPS = (
@@ -159,12 +159,12 @@ NO_DEVICE = (
     ("script", "code"),
     [("", "microphone-denied"), (NO_HTTPS, "microphone-insecure"), (NO_DEVICE, "microphone-missing")],
 )
-def test_no_microphone_is_explained(visit: Visit, script: str, code: str) -> None:
-    visit.page.add_init_script(script)
-    visit.bare().live()
-    assert visit.run("try { await avatar.startMicrophone(); } catch (error) { return error.code; }") == code
-    error = visit.event("error")
-    assert error["code"] == code and error["remedy"] and not visit.run("return avatar.microphoneOn")
+def test_no_microphone_is_explained(fresh: Visit, script: str, code: str) -> None:
+    fresh.page.add_init_script(script)
+    fresh.bare().live()
+    assert fresh.run("try { await avatar.startMicrophone(); } catch (error) { return error.code; }") == code
+    error = fresh.event("error")
+    assert error["code"] == code and error["remedy"] and not fresh.run("return avatar.microphoneOn")
 
 
 def test_a_cut_line_is_mended_within_the_same_session(visit: Visit) -> None:
@@ -237,16 +237,16 @@ PROBLEMS: dict[str, tuple[Callable[[Visit], Any], str]] = {
 
 
 @pytest.mark.parametrize("code", PROBLEMS)
-def test_why_there_is_no_picture(visit: Visit, code: str) -> None:
+def test_why_there_is_no_picture(fresh: Visit, code: str) -> None:
     arrange, title = PROBLEMS[code]
-    arrange(visit)
-    visit.bare()
-    error = visit.event("error", f"e.code === '{code}'")
+    arrange(fresh)
+    fresh.bare()
+    error = fresh.event("error", f"e.code === '{code}'")
     assert error["title"] == title and error["remedy"]
-    visit.until(
+    fresh.until(
         f"root.querySelector('.title').textContent === {title!r} || root.querySelector('.pill:not([hidden])')"
     )
-    assert title in visit.until("root.querySelector('.status').textContent")
+    assert title in fresh.until("root.querySelector('.status').textContent")
 
 
 def test_a_full_server_is_asked_again_when_it_said(visit: Visit) -> None:
@@ -274,27 +274,27 @@ def test_the_right_key_opens(visit: Visit) -> None:
     visit.live()
 
 
-def test_media_that_find_no_way_are_explained(visit: Visit) -> None:
-    visit.server.set(media=False)
-    visit.page.clock.install()
-    visit.bare()
-    visit.event("state")
-    visit.page.wait_for_timeout(500)  # the answer comes; nothing else can be seen of it from outside
-    visit.page.clock.fast_forward(13_000)
-    error = visit.event("error")
+def test_media_that_find_no_way_are_explained(fresh: Visit) -> None:
+    fresh.server.set(media=False)
+    fresh.page.clock.install()
+    fresh.bare()
+    fresh.event("state")
+    fresh.page.wait_for_timeout(500)  # the answer comes; nothing else can be seen of it from outside
+    fresh.page.clock.fast_forward(13_000)
+    error = fresh.event("error")
     assert error["code"] == "ice-failed" and "UDP" in error["remedy"] and "TURN" in error["remedy"]
 
 
-def test_pictures_that_stop_are_noticed(visit: Visit) -> None:
-    visit.page.clock.install()
-    visit.bare().live()
-    visit.server.set(frames=False)
-    visit.page.wait_for_timeout(200)
-    visit.page.clock.run_for(7_000)
-    assert visit.event("error")["code"] == "no-picture"
-    visit.server.set(frames=True)
-    visit.page.clock.resume()
-    visit.event("connection", "e.phase === 'live' && e.again")
+def test_pictures_that_stop_are_noticed(fresh: Visit) -> None:
+    fresh.page.clock.install()
+    fresh.bare().live()
+    fresh.server.set(frames=False)
+    fresh.page.wait_for_timeout(200)
+    fresh.page.clock.run_for(7_000)
+    assert fresh.event("error")["code"] == "no-picture"
+    fresh.server.set(frames=True)
+    fresh.page.clock.resume()
+    fresh.event("connection", "e.phase === 'live' && e.again")
 
 
 def test_sound_that_is_blocked_gets_one_big_button(launch: Callable[..., Any], server: FakeServer) -> None:
@@ -332,13 +332,13 @@ def test_leaving_gives_the_place_back(visit: Visit) -> None:
     assert visit.server.set()["sessions"] == 0
 
 
-def test_closing_the_page_gives_the_place_back(visit: Visit) -> None:
-    visit.bare().live()
-    visit.page.goto("about:blank")
+def test_closing_the_page_gives_the_place_back(fresh: Visit) -> None:
+    fresh.bare().live()
+    fresh.page.goto("about:blank")
     for _ in range(100):
-        if visit.server.set()["sessions"] == 0:
+        if fresh.server.set()["sessions"] == 0:
             return
-        visit.page.wait_for_timeout(30)
+        fresh.page.wait_for_timeout(30)
     pytest.fail("the session outlived its page")
 
 

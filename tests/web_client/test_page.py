@@ -150,6 +150,7 @@ def test_no_width_scrolls_sideways(demo: Visit) -> None:
     for width in (320, 390, 768, 1440):
         demo.page.set_viewport_size({"width": width, "height": 844})
         assert demo.run("return document.documentElement.scrollWidth") <= width
+    demo.page.set_viewport_size({"width": 1280, "height": 720})
 
 
 def test_only_its_own_host_is_asked_and_the_policy_holds(demo: Visit) -> None:
