@@ -119,12 +119,13 @@ def build_text_reader(model: Path | None = None) -> TextModel:
     return reader
 
 
-def plain_text(text: str) -> str:
-    """A text as it is said, without its tags; UsageError for a malformed one. Loads no model."""
+def sentences_of(text: str) -> list[str]:
+    """The sentences of a text as they are said, without tags; UsageError for a malformed one. Loads no
+    model."""
     from text_emotion import split_text
 
     try:
-        return " ".join(span.text.strip() for span in split_text(text) if span.text.strip())
+        return [span.text for span in split_text(text)]
     except ValueError as error:
         raise UsageError(str(error)) from None
 

@@ -32,6 +32,7 @@ from avatar_engine.errors import UsageError
 from avatar_engine.motion.frames import HeardFrame
 from avatar_engine.motion.fusion import Face, Smoother
 from avatar_engine.motion.mood import Mood, PlacedText, Present, Span, TextReading
+from avatar_engine.motion.said import Place
 from avatar_engine.names import ARKIT_INDEX, ARKIT_NAMES, EMOTION_INDEX, EMOTION_NAMES, STATE_NAMES
 from avatar_engine.types import (
     AudioChunk,
@@ -71,6 +72,7 @@ class _Event:
     emotion: EmotionChoice | None = None
     until_frame: int | None = None
     state: str = "idle"
+    at: Place | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,11 +157,14 @@ class Session:
         self._text += text
         self._queue.append(_Event(self._first_open_frame(), "text", spans=spans))
 
-    def begin_speech(self) -> None:
-        """From here on a new utterance: text pushed from now belongs to it, older text is done with."""
+    def begin_speech(self, at: Place | None = None) -> None:
+        """From here on a new utterance: text pushed from now belongs to it, older text is done with.
+
+        at: where it is in that text already, for a session that goes on where another one broke off.
+        """
         self._check_open()
         self._text = ""
-        self._queue.append(_Event(self._first_open_frame(), "speech"))
+        self._queue.append(_Event(self._first_open_frame(), "speech", at=at))
 
     def set_emotion(self, name: str | None, intensity: float = 1.0, ttl_s: float | None = None) -> None:
         """Override text and voice from now, for `ttl_s` seconds (None: until changed); name None ends the
@@ -238,7 +243,7 @@ class Session:
         return self._mood.heard_text()
 
     def present(self) -> Present | None:
-        """The emotion in force and the words being said at the last frame given; None before the first."""
+        """The emotion in force and the place in the text at the last frame given; None before the first."""
         return self._mood.present()
 
     def take_warnings(self) -> list[str]:
@@ -321,7 +326,7 @@ class Session:
         if event.kind == "text":
             self._mood.set_text(event.spans)
         elif event.kind == "speech":
-            self._mood.begin_speech(event.frame)
+            self._mood.begin_speech(event.frame, event.at)
         elif event.kind == "emotion":
             self._mood.override(event.emotion, event.until_frame)
         elif event.kind == "state":

@@ -6,7 +6,6 @@ Knows words only through the splitter and reader that it is given, faces not at 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -19,7 +18,7 @@ from avatar_engine.config import EmotionChoice, MotionOptions
 from avatar_engine.motion.emotion import confidence, strengths
 from avatar_engine.motion.frames import Feeling, HeardFrame
 from avatar_engine.motion.placement import VOICED, Phrase, Placement, phrases_of
-from avatar_engine.motion.syllables import count_syllables
+from avatar_engine.motion.said import Place, said
 from avatar_engine.names import EMOTION_INDEX, EMOTION_NAMES
 from avatar_engine.types import EmotionReader, EmotionScores, EmotionSource
 
@@ -36,9 +35,6 @@ TEXT_WEIGHT = 0.85
 "Of a full template: people who say something happy smile less than people who pose for it."
 STRETCH_FRAMES = 2 * FRAME_RATE
 "The voice's slowly moving scores are reported in stretches of this length."
-_WORD = re.compile(r"\s*(?:[\u3040-\u30ff\u3400-\u9fff]|[^\s\u3040-\u30ff\u3400-\u9fff]+)")
-"A word with the blanks before it; a character where words are written without blanks."
-
 PHRASE_PAUSE_FRAMES = 7
 
 
@@ -74,24 +70,13 @@ class PlacedText:
 
 
 @dataclass(frozen=True, slots=True)
-class Saying:
-    """The span of text that is being said."""
-
-    start: int
-    "Samples since the session began."
-    text: str
-    length_s: float
-    "A guess: its syllables at the likeliest rate so far."
-
-
-@dataclass(frozen=True, slots=True)
 class Present:
     """What holds at the frame given last."""
 
     probs: tuple[float, ...]
     "Of the emotion in force, as in EmotionScores."
     source: EmotionSource
-    saying: Saying | None
+    place: Place
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -122,11 +107,12 @@ class Mood:
         """All of the current utterance's text that is known so far, in spans."""
         self._utterance.set(spans)
 
-    def begin_speech(self, frame: int) -> None:
-        """A new utterance from `frame` on; what of the old text was not heard is dropped."""
+    def begin_speech(self, frame: int, at: Place | None = None) -> None:
+        """A new utterance from `frame` on, which is at `at` already; what of the old text was not heard is
+        dropped."""
         self._captions += self._utterance.end(frame)
         self._warnings += self._utterance.take_warnings()
-        self._utterance = _Utterance(self._text, warned=self._utterance.warned)
+        self._utterance = _Utterance(self._text, at, warned=self._utterance.warned)
 
     def override(self, choice: EmotionChoice | None, until_frame: int | None) -> None:
         self._override = None if choice is None else _chosen(choice, "override")
@@ -170,7 +156,7 @@ class Mood:
         scores = self._in_force
         if scores is None:
             return None
-        return Present(tuple(map(float, scores.probs)), scores.source, self._utterance.saying())
+        return Present(tuple(map(float, scores.probs)), scores.source, self._utterance.place())
 
 
 def _chosen(choice: EmotionChoice, source: EmotionSource) -> _Scores:
@@ -204,10 +190,10 @@ class _Voice:
 class _Utterance:
     """The text of one utterance and what was heard of it."""
 
-    def __init__(self, reading: TextReading | None, warned: bool = False) -> None:
+    def __init__(self, reading: TextReading | None, at: Place | None = None, warned: bool = False) -> None:
         self._reading = reading
         self._spans: list[Span] = []
-        self._placement = Placement()
+        self._placement = Placement() if at is None else Placement(at.span, at.syllables)
         self._current: int | None = None
         self._began = 0
         self._is_over = False
@@ -218,7 +204,7 @@ class _Utterance:
 
     def set(self, spans: Sequence[Span]) -> None:
         """The whole text so far. Spans that were passed keep their place; the newest one may have grown."""
-        first = min(self._placement.span, len(spans))
+        first = min(self._placement.span, len(self._spans), len(spans))
         if first < min(len(spans), len(self._spans)) and spans[first] != self._spans[first]:
             self._scores = None  # read again: it grew
         self._spans = self._spans[:first] + list(spans[first:])
@@ -237,13 +223,6 @@ class _Utterance:
         if self._scores is None:
             self._scores = self._read(self._spans[span])
         return self._scores
-
-    def saying(self) -> Saying | None:
-        """The span being spoken."""
-        if self._current is None:
-            return None
-        text = self._spans[self._current].text
-        return Saying(self._began * SAMPLES_PER_FRAME, text, count_syllables(text) / self._placement.rate)
 
     def end(self, frame: int) -> list[PlacedText]:
         """The span being spoken, ended at `frame`."""
@@ -264,20 +243,11 @@ class _Utterance:
         return taken
 
     def heard_text(self) -> str:
-        """The spans before the current one and the words of it that the count has passed."""
-        if not self._spans:
-            return ""
-        current = len(self._spans) if self._is_over else self._placement.span
-        heard = [span.text for span in self._spans[:current]]
-        if current < len(self._spans):
-            at, words = self._placement.span_end(current - 1) if current else 0.0, ""
-            for word in _WORD.findall(self._spans[current].text):
-                at += count_syllables(word)
-                if at > self._placement.position + 0.5:
-                    break
-                words += word
-            heard.append(words.strip())
-        return " ".join(part for part in heard if part)
+        return said([span.text for span in self._spans], self.place())
+
+    def place(self) -> Place:
+        """How far the count is."""
+        return Place(len(self._spans) if self._is_over else self._placement.span, self._placement.position)
 
     def _read(self, span: Span) -> _Scores:
         if span.tag is not None:

@@ -102,18 +102,19 @@ class Placement:
     """Which span of one utterance's text is being spoken. Fed a frame at a time; depends on earlier frames
     only."""
 
-    def __init__(self) -> None:
+    def __init__(self, span: int = 0, position: float = 0.0) -> None:
+        """span, position: where a speech is already that another one has followed so far."""
         self._ends = np.zeros(0)
         self._ends_span = np.zeros(0, dtype=bool)
         self._span_ends: list[float] = []
-        self._positions = np.zeros(len(RATES))
-        self._anchors = np.zeros(len(RATES))
+        self._positions = np.full(len(RATES), position)
+        self._anchors = np.full(len(RATES), position)
         self._rhythm = Rhythm()
         self._likely = np.zeros(len(RATES))
         self._best = int(np.argmax(self._rhythm.log_likelihood()))
         self._spoke = False
         self._silent = 0
-        self._span = 0
+        self._span = span
 
     @property
     def position(self) -> float:
@@ -124,11 +125,6 @@ class Placement:
     def span(self) -> int:
         """The number of the span that was reached."""
         return self._span
-
-    @property
-    def rate(self) -> float:
-        """Syllables a voiced second, the likeliest so far."""
-        return float(RATES[self._best])
 
     def replace_from(self, span: int, spans: Sequence[Sequence[Phrase]]) -> None:
         """New phrases for all spans from number `span` on; those before stay."""
@@ -143,10 +139,7 @@ class Placement:
                 closing.append(phrase.ends_span)
             self._span_ends.append(at)
         self._ends, self._ends_span = np.array(ends, dtype=np.float64), np.array(closing, dtype=bool)
-
-    def span_end(self, span: int) -> float:
-        """The position at which a span ends."""
-        return self._span_ends[span]
+        self._span = min(self._span, max(0, len(self._span_ends) - 1))
 
     def step(self, voiced: float, loudness_db: float) -> int | None:
         """One frame of 40 ms. The number of the span being spoken, None without text or when it is over.

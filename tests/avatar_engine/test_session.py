@@ -12,6 +12,7 @@ from avatar_engine.config import EmotionChoice, MotionOptions
 from avatar_engine.errors import UsageError
 from avatar_engine.motion.lips import aperture
 from avatar_engine.motion.mood import TextReading
+from avatar_engine.motion.said import Place
 from avatar_engine.names import ARKIT_INDEX, EMOTION_NAMES
 from avatar_engine.session import Session
 from avatar_engine.types import AudioChunk, ExpressionFrame
@@ -380,20 +381,40 @@ def test_a_malformed_tag_is_refused_where_it_is_pushed_and_leaves_no_trace() -> 
     assert session.heard_text().startswith("Hello. Good")
 
 
-def test_the_present_names_the_emotion_in_force_and_the_sentence_being_said() -> None:
+def test_the_present_names_the_emotion_in_force_and_the_place_in_the_text() -> None:
     session = new_session()
     assert session.present() is None
     session.push_text("[joy] What a lovely day it is. And then it rained.")
     push(session, SPEECH)
-    said = []
+    places = []
     for frame in session.iterate():
         present = session.present()
         assert present is not None
         if frame.index < 10:
             assert present.source == "tag" and present.probs[EMOTION_NAMES.index("joy")] == 1
-        if present.saying is not None and present.saying not in said:
-            assert 0 <= present.saying.start <= frame.index * SAMPLES_PER_FRAME
-            said.append(present.saying)
-    texts = [saying.text for saying in said]
-    assert list(dict.fromkeys(texts)) == ["What a lovely day it is.", "And then it rained."]
-    assert all(0.2 < saying.length_s < 5 for saying in said)
+        places.append(present.place)
+    assert list(dict.fromkeys(place.span for place in places))[:2] == [0, 1]
+    assert places[0].syllables < 1 < places[-1].syllables
+
+
+def test_a_session_that_takes_over_goes_on_in_the_text_where_the_last_one_was() -> None:
+    session = new_session()
+    text = "What a lovely day it is. [anger] And then it rained all day long, and nobody knew why."
+    session.begin_speech(Place(1, 9.0))
+    session.push_text(text)
+    push(session, syllables(1.0))
+    session.advance()
+    assert session.heard_text().startswith("What a lovely day it is. And then")
+    present = session.present()
+    assert present is not None and present.place.span == 1 and 9 < present.place.syllables < 20
+    assert present.source == "tag" and present.probs[EMOTION_NAMES.index("anger")] == 1
+    # Where all was said already, more of the text may come.
+    done = new_session()
+    done.begin_speech(Place(1, 5.0))
+    done.push_text("Only this.")
+    push(done, syllables(0.5))
+    done.advance()
+    done.push_text(" And more of it.")
+    push(done, syllables(1.0))
+    done.advance()
+    assert done.heard_text().startswith("Only this.")

@@ -22,6 +22,7 @@ from avatar_engine.drivers.live.worker.handle import WorkerError
 from avatar_engine.drivers.live.worker.stage import Stage
 from avatar_engine.drivers.live.worker.wire import Framed, Open, Tell
 from tests.support.live_cast import SketchedCast
+from tests.support.session_fakes import split
 
 T = TypeVar("T")
 
@@ -188,7 +189,7 @@ class Rig:
             open_audience=lambda *_: self.audience,
             offload=self._offload,
             meters=self.meters,
-            plain_text=lambda text: text.replace("[joy] ", ""),
+            sentences=lambda text: [span.text for span in split(text)],
             on_closed=self.closed.append,
         )
         self.performance = LivePerformance(options or SessionOptions("ava", 256, 3), self.workers[0], around)

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 from avatar_engine.drivers.live.interface import SessionOptions
-from avatar_engine.drivers.live.timeline import Note
+from avatar_engine.drivers.live.timeline import Begin, MoreText, Note
 from avatar_engine.drivers.live.worker.handle import Worker, WorkerError
 from avatar_engine.drivers.live.worker.wire import Framed, Open, Tell
 
@@ -114,7 +114,9 @@ class Casting:
             # The session ended meanwhile; the worker comes all the same and has to be sent away.
             taking.add_done_callback(_send_away)
             raise
-        self._untold = [*self._director.back(), *self._untold]
+        # What is being said comes from the director, whole: told again here it would be said twice.
+        untold = [note for note in self._untold if not isinstance(note, Begin | MoreText)]
+        self._untold = [*self._director.back(), *untold]
         self._adopt(worker)
 
 

@@ -128,7 +128,7 @@ class LiveEngine:
         self._pool = Pool(lambda: WorkerProcess(open_models, largest), options.avatar, largest)
         # What begin() will need for its first text is loaded while the worker loads its models.
         worker, _ = await asyncio.gather(
-            self._pool.start(), asyncio.to_thread(assembly.plain_text, "Warm up.")
+            self._pool.start(), asyncio.to_thread(assembly.sentences_of, "Warm up.")
         )
         drawn = await worker.measure(options.avatar, self.sizes, MEASURED_FRAMES)
         encoded = await asyncio.to_thread(_encoding_costs, self.sizes)
@@ -167,7 +167,7 @@ class LiveEngine:
             open_audience=partial(Peers, self._network, self._options.max_viewers),
             offload=self._offload,
             meters=self._meters,
-            plain_text=assembly.plain_text,
+            sentences=assembly.sentences_of,
             on_closed=self._forget,
         )
         performance = LivePerformance(options, worker, around)

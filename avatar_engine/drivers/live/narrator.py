@@ -1,18 +1,18 @@
-"""What the worker tells about a frame is told on when that frame leaves: motion, emotion, captions, and how
-much of the text was heard.
+"""What is told when it leaves: motion and emotion with their picture, captions and heard words with their
+sound, whether or not its pictures are late.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from avatar_engine.clock import FRAME_RATE
 from avatar_engine.drivers.live.interface import Caption, EmotionChanged, Event, Motion
-from avatar_engine.drivers.live.playout import SoundPlayout
-from avatar_engine.drivers.live.timeline import Begin, Note
-from avatar_engine.drivers.live.worker.wire import Framed, Sentence
+from avatar_engine.drivers.live.script import Line, Script
+from avatar_engine.drivers.live.timeline import Begin, MoreText, Note, Slot
+from avatar_engine.drivers.live.worker.wire import Framed
 from avatar_engine.names import ARKIT_NAMES, EMOTION_NAMES
 
 HEAD = len(ARKIT_NAMES)
@@ -22,61 +22,70 @@ GAZE = HEAD + 3
 class Narrator:
     """One per session."""
 
-    def __init__(self, sound: SoundPlayout, lookahead_slots: int, publish: Callable[[Event], None]) -> None:
-        self._sound = sound
+    def __init__(
+        self,
+        sentences: Callable[[str], Sequence[str]],
+        lookahead_slots: int,
+        publish: Callable[[Event], None],
+    ) -> None:
+        self._sentences = sentences
         self._lookahead = lookahead_slots
         self._publish = publish
         self._waiting: dict[int, Framed] = {}
-        self._heard: dict[str, str] = {}
-        self._captions: list[tuple[int, Caption]] = []
+        self._scripts: dict[str, Script] = {}
+
+    def composed(self, slot: Slot) -> None:
+        """A slot is on its way; slots come in order."""
+        for note in slot.notes:
+            if isinstance(note, Begin):
+                self._scripts[note.utterance] = Script(slot.index, self._sentences)
+            if isinstance(note, Begin | MoreText):
+                self._scripts[next(reversed(self._scripts))].add(note.text)
 
     def put(self, framed: Framed) -> None:
         """A frame was moved."""
         self._waiting[framed.index] = framed
+        # A session knows of an utterance as long ahead of its sound as it listens ahead.
+        begun = (
+            s for s in reversed(self._scripts.values()) if s.first_slot <= framed.index + self._lookahead
+        )
+        script = next(begun, None)
+        if script is not None and framed.place is not None:
+            script.report(framed.index, framed.place)
 
-    def leave(self, slot: int, epoch: int, *, tell_motion: bool) -> None:
+    def sound_left(self, slot: int, epoch: int, utterance: str, position: int) -> None:
+        """Sound of a slot has left, `position` samples of this utterance's own so far."""
+        self._tell(epoch, utterance, self._scripts[utterance].left(slot, position))
+
+    def picture_left(self, slot: int, epoch: int, *, tell_motion: bool) -> None:
         """The picture of a slot leaves now. What an interrupt made stale is left out."""
-        due = [index for index in self._waiting if index <= slot]
-        for index in sorted(due):
+        for index in sorted(index for index in self._waiting if index <= slot):
             framed = self._waiting.pop(index)
             if framed.epoch != epoch:
                 continue
-            self._leave(framed, tell_motion=tell_motion and index == slot)
-        self._captions = [(due, caption) for due, caption in self._captions if caption.epoch == epoch]
-        while self._captions and self._captions[0][0] <= slot:
-            self._publish(self._captions.pop(0)[1])
+            if framed.mood is not None:
+                scores = dict(zip(EMOTION_NAMES, framed.mood.scores, strict=True))
+                self._publish(EmotionChanged(epoch, scores, framed.mood.source))
+            if tell_motion and index == slot:
+                self._publish(_motion(framed))
 
-    def finish(self, utterance: str) -> str:
-        """What was heard of an utterance that is over."""
-        return self._heard.pop(utterance, "")
+    def end(self, utterance: str, epoch: int) -> None:
+        """It was said to its end."""
+        self._tell(epoch, utterance, self._scripts.pop(utterance).end())
 
-    def restored(self, speaking: str | None, texts: Mapping[str, str]) -> list[Note]:
-        """For a session that takes over in mid-utterance: the text that was not heard yet."""
-        if speaking is None:
-            return []
-        text, heard = texts.get(speaking, ""), self._heard.get(speaking, "")
-        return [Begin(speaking, text[len(heard) :] if text.startswith(heard) else text)]
+    def cut(self, utterance: str) -> str:
+        """It was broken off, or never begun: what was heard of it."""
+        script = self._scripts.pop(utterance, None)
+        return "" if script is None else script.heard()
 
-    def _leave(self, framed: Framed, *, tell_motion: bool) -> None:
-        # A session knows of an utterance as long ahead of its sound as it listens ahead.
-        played = self._sound.utterance_at(framed.index + self._lookahead)
-        if framed.heard_text is not None and played is not None:
-            self._heard[played.name] = framed.heard_text
-        if framed.mood is not None:
-            scores = dict(zip(EMOTION_NAMES, framed.mood.scores, strict=True))
-            self._publish(EmotionChanged(framed.epoch, scores, framed.mood.source))
-        if framed.sentence is not None and played is not None:
-            caption = self._caption(framed, framed.sentence, played.name, played.first_slot)
-            # The text of an utterance is known before its sound begins; SpeechStarted comes first.
-            self._captions.append((max(framed.index, played.first_slot + 1), caption))
-        if tell_motion:
-            self._publish(_motion(framed))
+    def restored(self, utterance: str | None) -> list[Note]:
+        """For a worker that takes over: the utterance being said, and how far it is."""
+        script = self._scripts.get(utterance or "")
+        return [] if utterance is None or script is None else [Begin(utterance, script.text, script.place())]
 
-    @staticmethod
-    def _caption(framed: Framed, sentence: Sentence, utterance: str, first_slot: int) -> Caption:
-        start = max(0.0, (sentence.number - first_slot) / FRAME_RATE)
-        end = max(start + 1 / FRAME_RATE, (sentence.end_slot - first_slot) / FRAME_RATE)
-        return Caption(framed.epoch, utterance, sentence.text, round(start, 3), round(end, 3))
+    def _tell(self, epoch: int, utterance: str, lines: Sequence[Line]) -> None:
+        for text, start_s, end_s in lines:
+            self._publish(Caption(epoch, utterance, text, round(start_s, 3), round(end_s, 3)))
 
 
 def _motion(framed: Framed) -> Motion:

@@ -57,11 +57,11 @@ class LivePerformance:
         self._loop = asyncio.get_running_loop()
         self._pace = Pace(self._loop.time(), time.time(), worker.lookahead_samples)
         self._lookahead_slots = frame_count(worker.lookahead_samples)
-        self._timeline = Timeline(around.plain_text)
+        self._timeline = Timeline(around.sentences)
         self._sound = SoundPlayout()
         self._screen = Screen(options.size, around.offload)
         self._subscribers = Subscribers()
-        self._narrator = Narrator(self._sound, self._lookahead_slots, self._publish)
+        self._narrator = Narrator(around.sentences, self._lookahead_slots, self._publish)
         self._audience = around.open_audience(
             self._pace.wall_of,
             self._want_key,
@@ -154,7 +154,8 @@ class LivePerformance:
         first: PlaybackReport | None = None
         for name in dict.fromkeys([*cut, *forgotten]):
             position = cut.get(name, 0)
-            report = PlaybackReport(position, True, self._narrator.finish(name) if position else "")
+            heard = self._narrator.cut(name)
+            report = PlaybackReport(position, True, heard if position else "")
             first = first or report
             self._forget(name)
             self._publish(SpeechFinished(self.epoch, name, position / SAMPLE_RATE, True, report.heard_text))
@@ -246,6 +247,7 @@ class LivePerformance:
     def _compose(self) -> None:
         slot = self._timeline.compose()
         self._sound.put(slot)
+        self._narrator.composed(slot)
         notes = (*self._casting.take_untold(), *slot.notes)
         due, wanted = self._pace.leaves_at(slot.index), self._audience.count > 0
         self._casting.tell(Tell(slot.index, slot.epoch, notes, slot.speech, slot.missing, due, wanted))
@@ -258,19 +260,23 @@ class LivePerformance:
             packet = self._sound.take()
             if self._audience.listening:
                 self._audience.send_sound(self._opus.encode(packet.sound, packet.index))
+            slot = packet.index // PACKETS_PER_SLOT
             if packet.index % PACKETS_PER_SLOT == 0:
-                self._note_offset("sound", packet.index // PACKETS_PER_SLOT)
+                self._note_offset("sound", slot)
             if packet.began is not None:
                 self._publish(SpeechStarted(self.epoch, packet.began))
                 self._show_state()
+            played = self._sound.playing
+            if played is not None and played.started:
+                self._narrator.sound_left(slot, self.epoch, played.name, played.position)
             if packet.ended is not None:
                 self._finish_utterance()
             await asyncio.sleep(0)
 
     def _finish_utterance(self) -> None:
         played = self._sound.finish()
-        text = self._around.plain_text(self._texts.get(played.name, ""))
-        self._narrator.finish(played.name)
+        text = " ".join(self._around.sentences(self._texts.get(played.name, "")))
+        self._narrator.end(played.name, self.epoch)
         self._forget(played.name)
         self._publish(SpeechFinished(self.epoch, played.name, played.position / SAMPLE_RATE, False, text))
         self._show_state()
@@ -308,7 +314,7 @@ class LivePerformance:
             played = self._sound.utterance_at(slot)
             if is_new and played is not None and played.name in self._pushed_at:
                 meters.avatar_first_frame_ms.add((now - self._pushed_at.pop(played.name)) * 1000)
-        self._narrator.leave(slot, self.epoch, tell_motion=self._subscribers.any)
+        self._narrator.picture_left(slot, self.epoch, tell_motion=self._subscribers.any)
 
     def _note_offset(self, what: Literal["sound", "picture"], slot: int) -> None:
         offset = self._offsets.left(what, slot, self._loop.time())
@@ -377,7 +383,7 @@ class LivePerformance:
         notes: list[Note] = [State(self._shown_state)]
         if self._emotion is not None:
             notes.append(self._emotion)
-        return notes + self._narrator.restored(self._timeline.speaking, self._texts)
+        return notes + self._narrator.restored(self._timeline.speaking)
 
     async def over(self, code: str, why: str) -> None:
         self._around.meters.workers_lost += 1

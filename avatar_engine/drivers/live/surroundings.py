@@ -48,6 +48,6 @@ class Surroundings:
     open_audience: OpenAudience
     offload: Offload
     meters: Meters
-    plain_text: Callable[[str], str]
-    "A text without its tags; UsageError for a malformed one."
+    sentences: Callable[[str], list[str]]
+    "Of a text as they are said, without tags; UsageError for a malformed one."
     on_closed: Callable[[Performance], None]

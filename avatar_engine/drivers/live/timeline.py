@@ -25,6 +25,7 @@ from avatar_engine.drivers.live.interface import (
     TooFast,
 )
 from avatar_engine.drivers.live.sound import SpeechFeed
+from avatar_engine.motion.said import Place
 from avatar_engine.types import Float32
 
 Int16 = NDArray[np.int16]
@@ -48,6 +49,8 @@ class Begin:
 
     utterance: str
     text: str
+    at: Place | None = None
+    "How far it is already, for a session that takes over in mid-utterance."
 
 
 @dataclass(frozen=True, slots=True)

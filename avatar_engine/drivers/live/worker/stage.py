@@ -14,14 +14,15 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from avatar_engine.clock import FRAME_RATE, SAMPLES_PER_FRAME
+from avatar_engine.clock import SAMPLES_PER_FRAME
 from avatar_engine.drivers.live.interface import SessionOptions
 from avatar_engine.drivers.live.timeline import Begin, Emotion, Interrupt, MoreText, Note
 from avatar_engine.drivers.live.worker.ring import Ring, i420_rows
-from avatar_engine.drivers.live.worker.wire import Framed, Models, Mood, Sentence, Tell
+from avatar_engine.drivers.live.worker.wire import Framed, Models, Mood, Tell
 from avatar_engine.drivers.media.colour import BT601, yuv420
 from avatar_engine.drivers.motion_files.clip import Limits
 from avatar_engine.motion.mood import Present
+from avatar_engine.motion.said import Place
 from avatar_engine.types import AudioChunk, ExpressionFrame, Renderer, UInt8
 
 TOLD_CHANGE = 0.1
@@ -57,9 +58,8 @@ class _Moved:
     epoch: int
     due: float
     wanted: bool
-    heard_text: str | None
+    place: Place | None
     mood: Mood | None
-    sentence: Sentence | None
     cost_s: float
 
 
@@ -82,9 +82,7 @@ class Stage:
         self._told: dict[int, Tell] = {}
         self._moved: deque[_Moved] = deque()
         self._drawn = 0
-        self._heard = ""
         self._mood: Mood | None = None
-        self._sentence: Sentence | None = None
 
     @property
     def busy(self) -> bool:
@@ -127,9 +125,8 @@ class Stage:
             epoch=moved.epoch,
             number=number,
             face=np.concatenate([frame.weights, frame.head_rad, frame.gaze_rad]).tobytes(),
-            heard_text=moved.heard_text,
+            place=moved.place,
             mood=moved.mood,
-            sentence=moved.sentence,
             cost_s=moved.cost_s + time.process_time() - start,
             warnings=tuple(self._session.take_warnings()),
         )
@@ -137,7 +134,7 @@ class Stage:
     def _note(self, note: Note) -> None:
         session = self._session
         if isinstance(note, Begin):
-            session.begin_speech()
+            session.begin_speech(note.at)
             if note.text:
                 session.push_text(note.text)
         elif isinstance(note, MoreText):
@@ -153,22 +150,12 @@ class Stage:
         """A frame with what has changed since the last one."""
         index = self._first + frame.index
         told = self._told.pop(index)
-        heard = self._session.heard_text()
-        news, self._heard = (None if heard == self._heard else heard), heard
         present = self._session.present()
-        mood = sentence = None
-        if present is not None:
-            if self._mood is None or _differ(self._mood, present):
-                mood = self._mood = Mood(present.probs, present.source)
-            saying = present.saying
-            if saying is not None:
-                start = self._first + saying.start / SAMPLES_PER_FRAME
-                sentence = Sentence(round(start), saying.text, start + saying.length_s * FRAME_RATE)
-                if self._sentence is not None and sentence.number == self._sentence.number:
-                    sentence = None
-                else:
-                    self._sentence = sentence
-        return _Moved(frame, index, epoch, told.due, told.wanted, news, mood, sentence, cost_s)
+        mood = None
+        if present is not None and (self._mood is None or _differ(self._mood, present)):
+            mood = self._mood = Mood(present.probs, present.source)
+        place = None if present is None else present.place
+        return _Moved(frame, index, epoch, told.due, told.wanted, place, mood, cost_s)
 
 
 def _differ(told: Mood, present: Present) -> bool:

@@ -8,6 +8,7 @@ from typing import Protocol, TypeAlias
 
 from avatar_engine.drivers.live.interface import SessionOptions
 from avatar_engine.drivers.live.timeline import Note
+from avatar_engine.motion.said import Place
 from avatar_engine.session import Session
 from avatar_engine.types import Float32, Renderer
 
@@ -92,16 +93,6 @@ class Mood:
 
 
 @dataclass(frozen=True, slots=True)
-class Sentence:
-    """What is being said: its number among the session's sentences and its text."""
-
-    number: int
-    text: str
-    end_slot: float
-    "Where it will end, by counted syllables."
-
-
-@dataclass(frozen=True, slots=True)
 class Framed:
     """A frame has been moved, and drawn where `drawn`; the picture lies in the ring under `number`."""
 
@@ -110,10 +101,10 @@ class Framed:
     number: int | None
     face: bytes
     "float32 [57]: weights, head_rad, gaze_rad."
-    heard_text: str | None
-    "None: as before."
+    place: Place | None
+    "How far the utterance is in its text."
     mood: Mood | None
-    sentence: Sentence | None
+    "None: as before."
     cost_s: float
     warnings: tuple[str, ...] = ()
 

@@ -1,6 +1,7 @@
 """End to end: a real server process with the real engine, WebSocket clients, and viewers over WebRTC.
 
-Admission is open here: how many sessions fit a loaded test machine is another test's question.
+Admission is open here: it measures what a frame costs on this machine, and a small one rightly refuses the
+second session that a test of this file needs. How many fit is test_engine's question.
 """
 
 import asyncio
@@ -22,10 +23,15 @@ from tests.support.live_viewer import watching
 ROOT = Path(__file__).parents[4]
 PATIENCE_S = 150
 "Other programs may have the machine: a worker then takes long to come."
-STARVED = ("engine failure",)
-"Errors that a starved machine makes: a worker that did not answer is replaced, and the log says so."
+SILENT_WORKER = "it does not answer"
+"""A worker that other programs keep off the processor for ten seconds is replaced, rightly, and the log tells
+it as an error. No other failure is forgiven here, and speech, captions and heard words must survive this one.
+"""
 SECONDS = 2
 TEXT = "Good morning to you all."
+LONG_S = 40
+MANY = "And many more words follow after it. " * 40
+LONG_TEXT = f"One sentence. Another sentence. {MANY}Nobody hears it."
 SERVE = f"""
 import sys
 sys.path.insert(0, {str(ROOT)!r})
@@ -61,7 +67,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         process.terminate()
         lines += [json.loads(line) for line in process.stderr]
         assert process.wait(PATIENCE_S) == 0
-        faults = [line for line in lines if line["level"] == "error" and line["event"] not in STARVED]
+        faults = [line for line in lines if line["level"] == "error" and not is_silent_worker(line)]
         assert not faults, json.dumps(faults, indent=1)
     finally:
         process.kill()
@@ -69,8 +75,12 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         process.stderr.close()
 
 
-def speech(rate: int = 16_000) -> bytes:
-    samples = murmur(SECONDS)
+def is_silent_worker(line: dict[str, Any]) -> bool:
+    return line["event"] == "engine failure" and line["retryable"] and SILENT_WORKER in line["reason"]
+
+
+def speech(rate: int = 16_000, seconds: int = SECONDS) -> bytes:
+    samples = murmur(seconds)
     pcm16 = np.repeat(samples, rate // 16_000) * 32_767 / max(1e-3, float(np.abs(samples).max())) * 0.5
     return pcm16.astype("<i2").tobytes()
 
@@ -92,20 +102,13 @@ async def end_session(session: dict[str, Any]) -> None:
     assert (await request(path, "DELETE", authorization=f"Bearer {session['token']}")).status == 204
 
 
-async def speak(client: Client, name: str, text: str, rate: int = 16_000) -> None:
+async def speak(client: Client, name: str, text: str, rate: int = 16_000, seconds: int = SECONDS) -> None:
     """The whole speech at once: faster than real time."""
     await client.tell("speech.start", sample_rate=rate, text=text, id=name)
-    sound = speech(rate)
+    sound = speech(rate, seconds)
     for start in range(0, len(sound), 9_600):
         await client.send(sound[start : start + 9_600])
     await client.tell("speech.end")
-
-
-async def is_starved(client: Client) -> bool:
-    """Whether pictures stood for more than a second: words are told when their pictures come, so they may
-    have been late as well."""
-    repeated: float = (await client.until("stats"))["repeated_frames"]
-    return repeated > 25
 
 
 def run(act: Callable[[], Awaitable[None]]) -> None:
@@ -135,9 +138,10 @@ def test_speech_in_is_seen_heard_and_reported(url: str, rate: int) -> None:
             finished = await client.until("speech.finished", id="a")
             assert finished["interrupted"] is False
             assert finished["position_s"] == pytest.approx(SECONDS, abs=0.05)
-            captions = [event["text"] for event in client.heard if event["type"] == "caption"]
-            if not await is_starved(client):
-                assert (captions, finished["heard_text"]) == ([TEXT], TEXT)
+            assert finished["heard_text"] == TEXT
+            (caption,) = [event for event in client.heard if event["type"] == "caption"]
+            assert (caption["id"], caption["text"]) == ("a", TEXT)
+            assert 0 == caption["start_s"] < caption["end_s"]
             assert viewer.size == (256, 256)
             assert viewer.is_loud_after(0)
             assert {"state": "speaking", "type": "state"} in client.heard
@@ -154,19 +158,24 @@ def test_an_interrupt_mid_speech_says_what_was_heard(url: str) -> None:
             client = Client(socket)
             await client.until("ready")
             await enough(viewer, 3)
-            await speak(client, "a", "One sentence. Another sentence. A third one that nobody hears.")
+            await speak(client, "a", LONG_TEXT, seconds=LONG_S)
             await speak(client, "b", "This waits.")
-            await client.until("speech.started", id="a")
-            await asyncio.sleep(0.5)
+            caption = await client.until("caption", id="a")
+            assert caption["text"] == "One sentence." and caption["start_s"] == 0
+            # Sound leaves at its pace, so the words of the next sentences are reached sometime.
+            await client.until("caption", id="a")
+            await client.until("caption", id="a")
             await client.tell("interrupt", id="stop")
             answer = await client.until("interrupted", id="stop")
             ends = {event["id"]: event for event in client.heard if event["type"] == "speech.finished"}
             assert answer["utterance"] == "a"
-            assert 0.2 < answer["position_s"] < SECONDS
+            assert 0.2 < answer["position_s"] < LONG_S
             assert ends["a"]["interrupted"] and ends["b"]["interrupted"]
             assert ends["a"]["position_s"] == pytest.approx(answer["position_s"], abs=0.001)
             assert ends["b"]["position_s"] == 0 and ends["b"]["heard_text"] == ""
-            assert "nobody hears" not in answer["heard_text"]
+            assert answer["heard_text"].startswith("One sentence.")
+            assert answer["heard_text"] == ends["a"]["heard_text"]
+            assert LONG_TEXT.startswith(answer["heard_text"]) and "Nobody" not in answer["heard_text"]
             # What is said next is said whole.
             await speak(client, "c", "Once more.")
             finished = await client.until("speech.finished", id="c")
