@@ -29,6 +29,8 @@ HAIR_REGION = (72, 0, 440, 432)
 "x0, y0, x1, y1: where the hair texture is shown; hair reaches no farther, and the CPU saves half the warp."
 CELLS = BOX_SIZE // 4
 "Cells a side of the face box at the generator's 128 x 128 level."
+GRID = BOX_SIZE // 8
+"Cells a side on which the spline is worked out."
 MASKS = (
     "lips",
     "mouth",
@@ -124,65 +126,63 @@ class Spline:
     def __init__(self, neutral: Float32, soft: Float32) -> None:
         self.neutral = neutral
         self.soft = soft
-        v = (BOX_START + 8 * np.arange(BOX_SIZE // 8) + 4) / SIZE
-        self._grid = np.stack(np.meshgrid(v, v), -1).reshape(-1, 2).astype(np.float32)
-        self._scratch = np.empty((2, len(self._grid), len(neutral)), np.float32)
-
-    @cached_property
-    def _triangles(self) -> NDArray[np.int64]:
-        return delaunay(self.neutral)
+        self._line = ((BOX_START + 8 * np.arange(GRID) + 4) / SIZE).astype(np.float32)
+        self._grid = np.stack(np.meshgrid(self._line, self._line), -1).reshape(-1, 2)
+        self._scratch = np.empty((2, GRID * GRID, len(neutral)), np.float32)
 
     def warp(self, points: Float32) -> Float32:
         """points [n, 2] in the picture -> float32 [88, 88, 2], 0..1 of the neutral picture."""
         source, target = points.astype(np.float64) / SIZE, self.neutral.astype(np.float64) / SIZE
         n = len(source)
         system = np.zeros((n + 3, n + 3))
-        system[:n, :n] = radial(square_distances(source, source)) + np.diag(
-            1e-5 + self.soft * self._hidden(points)
-        )
+        system[:n, :n] = radial(square_distances(source, source))
+        system[np.arange(n), np.arange(n)] += 1e-5 + self.soft * self._hidden(points)
         system[:n, n] = system[n, :n] = 1
         system[:n, n + 1 :] = source
         system[n + 1 :, :n] = source.T
         right = np.concatenate([target, np.zeros((3, 2))])
-        _, solution = cv2.solve(
-            system, right, flags=cv2.DECOMP_LU
-        )  # numpy's BLAS may spin threads for this small one
+        # OpenCV's solver and products, not numpy's: BLAS threads that spin on after them would slow the
+        # network down by half
+        _, solution = cv2.solve(system, right, flags=cv2.DECOMP_LU)
         solution = solution.astype(np.float32)
-        # OpenCV's product, not numpy's: BLAS threads that spin on after it would slow the network down by
-        # half
-        bent = cv2.gemm(self._radial_of_grid(source.astype(np.float32)), solution[:n], 1, None, 0)
+        radii = self._twice_radial_of_grid(source.astype(np.float32))
+        bent = cv2.gemm(radii, solution[:n], 0.5, None, 0)
         field = bent + solution[n] + cv2.gemm(self._grid, solution[n + 1 :], 1, None, 0)
-        cells = BOX_SIZE // 8
-        grid = field.reshape(cells, cells, 2)
         # linear: OpenCV's cubic bends straight lines by a third of a pixel
-        return np.asarray(cv2.resize(grid, (CELLS, CELLS)), np.float32)
+        return np.asarray(cv2.resize(field.reshape(GRID, GRID, 2), (CELLS, CELLS)), np.float32)
 
-    def _radial_of_grid(self, source: Float32) -> Float32:
-        """radial(square_distances(grid, source)) in scratch memory: fresh pages cost more than the
-        arithmetic.
+    def _twice_radial_of_grid(self, source: Float32) -> Float32:
+        """r^2 log r^2 from each cell of the grid to source [n, 2], float32 [cells, n].
+
+        In scratch memory: fresh pages cost more than the arithmetic. The grid's squares are sums of those of
+        its lines.
         """
         squared, other = self._scratch
-        across, down = np.ascontiguousarray(source.T)
-        np.square(np.subtract(self._grid[:, :1], across, out=squared), out=squared)
-        np.square(np.subtract(self._grid[:, 1:], down, out=other), out=other)
-        squared += other
-        squared += np.float32(1e-9)  # the logarithm's floor, cheaper to add than to compare
+        across, down = (np.square(self._line[:, None] - source[None, :, axis]) for axis in (0, 1))
+        across += np.float32(1e-9)  # the logarithm's floor, cheaper to add than to compare
+        np.add(down[:, None], across[None], out=squared.reshape(GRID, GRID, -1))
         cv2.log(squared, other)
         other *= squared
-        other *= np.float32(0.5)
         return other
+
+    @cached_property
+    def _neutral_triangles(self) -> tuple[NDArray[np.int64], Float32, NDArray[np.float64]]:
+        """Triangles of the neutral face that have some size, that size (signed, doubled), and its sum round
+        each point."""
+        triangles = delaunay(self.neutral)
+        area = signed_areas(self.neutral, triangles)
+        keep = np.abs(area) > 40
+        triangles, area = triangles[keep], area[keep]
+        around = np.bincount(triangles.ravel(), np.repeat(np.abs(area), 3), len(self.neutral))
+        return triangles, area, around.astype(np.float64)
 
     def _hidden(self, points: Float32) -> NDArray[np.float64]:
         """Towards 1 where the triangles round a point are flipped or squeezed: there the far cheek would
         fold."""
-        t = self._triangles
-        area, rest = signed_areas(points, t), signed_areas(self.neutral, t)
-        keep = np.abs(rest) > 40
-        t, size = t[keep], np.abs(rest[keep])
-        ratio = np.clip(area[keep] / rest[keep], -1, 1.5)
-        total = np.bincount(t.ravel(), np.repeat(ratio * size, 3), len(points))
-        weight = np.bincount(t.ravel(), np.repeat(size, 3), len(points))
-        mean = np.where(weight > 0, total / np.maximum(weight, 1e-9), 1)
+        triangles, rest, around = self._neutral_triangles
+        ratio = np.clip(signed_areas(points, triangles) / rest, -1, 1.5)
+        total = np.bincount(triangles.ravel(), np.repeat(ratio * np.abs(rest), 3), len(points))
+        mean = np.where(around > 0, total / np.maximum(around, 1e-9), 1)
         return np.asarray(1 / (1 + np.exp(np.clip((mean - 0.25) / 0.06, -60, 60))), np.float64)
 
 

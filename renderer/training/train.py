@@ -271,6 +271,8 @@ def main(argv: list[str] | None = None) -> None:
     facts["frames"] = {k: len(v) for k, v in train.items()} | {
         f"held out {k}": len(v) for k, v in held_out.items()
     }
+    if arguments.resume and (arguments.resume / "options.json").exists():  # the manifest tells the whole way
+        facts["after"] = json.loads((arguments.resume / "options.json").read_text(encoding="utf-8"))
     (arguments.out / "options.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
     print(json.dumps(facts), flush=True)
     trainer = Trainer(config, train, options, arguments.out)
