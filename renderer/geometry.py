@@ -134,20 +134,22 @@ class Spline:
         """points [n, 2] in the picture -> float32 [88, 88, 2], 0..1 of the neutral picture."""
         source, target = points.astype(np.float64) / SIZE, self.neutral.astype(np.float64) / SIZE
         n = len(source)
-        system = np.zeros((n + 3, n + 3))
-        system[:n, :n] = radial(square_distances(source, source))
-        system[np.arange(n), np.arange(n)] += 1e-5 + self.soft * self._hidden(points)
-        system[:n, n] = system[n, :n] = 1
-        system[:n, n + 1 :] = source
-        system[n + 1 :, :n] = source.T
-        right = np.concatenate([target, np.zeros((3, 2))])
-        # OpenCV's solver and products, not numpy's: BLAS threads that spin on after them would slow the
-        # network down by half
-        _, solution = cv2.solve(system, right, flags=cv2.DECOMP_LU)
-        solution = solution.astype(np.float32)
+        system = np.zeros(
+            (n + 3, n + 3)
+        )  # the plane's three rows first: each leading block is a spline's own
+        system[3:, 3:] = radial(square_distances(source, source))
+        inner = np.arange(3, n + 3)
+        system[inner, inner] += 1e-5 + self.soft * self._hidden(points)
+        system[0, 3:] = system[3:, 0] = 1
+        system[3:, 1:3] = source
+        system[1:3, 3:] = source.T
+        solution = solve(system, np.concatenate([np.zeros((3, 2)), target]))
+        columns = np.ascontiguousarray(solution.T, np.float32)
         radii = self._twice_radial_of_grid(source.astype(np.float32))
-        bent = cv2.gemm(radii, solution[:n], 0.5, None, 0)
-        field = bent + solution[n] + cv2.gemm(self._grid, solution[n + 1 :], 1, None, 0)
+        # einsum, not BLAS: its threads spin on after a product of this size and take a core from the network
+        bent = np.einsum("cn,kn->ck", radii, columns[:, 3:])
+        flat = np.einsum("cn,kn->ck", self._grid, columns[:, 1:3])
+        field = np.float32(0.5) * bent + columns[:, 0] + flat
         # linear: OpenCV's cubic bends straight lines by a third of a pixel
         return np.asarray(cv2.resize(field.reshape(GRID, GRID, 2), (CELLS, CELLS)), np.float32)
 
@@ -184,6 +186,31 @@ class Spline:
         total = np.bincount(triangles.ravel(), np.repeat(ratio * np.abs(rest), 3), len(points))
         mean = np.where(around > 0, total / np.maximum(around, 1e-9), 1)
         return np.asarray(1 / (1 + np.exp(np.clip((mean - 0.25) / 0.06, -60, 60))), np.float64)
+
+
+SINGLE_THREADED = 96
+"Largest system for which OpenBLAS, numpy's and OpenCV's, wakes no other threads (from 100 on it does)."
+PRODUCT_COLUMNS = 32
+"Columns of a product at a time, for the same reason: about 260,000 multiplications are its limit."
+
+
+def solve(system: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The solution [n, k] of `system` [n, n] for `right` [n, k], by elimination of halves.
+
+    The leading half must have a solution of its own. In blocks, because BLAS threads that were woken spin on
+    for 25 ms, through the whole of the network's turn: a frame took 20 ms instead of 15.
+    """
+    n = len(system)
+    if n <= SINGLE_THREADED:
+        return np.asarray(cv2.solve(np.ascontiguousarray(system), np.ascontiguousarray(right))[1])
+    half = n // 2
+    ahead = solve(system[:half, :half], np.hstack([system[:half, half:], right[:half]]))
+    below = system[half:, :half]
+    pieces = np.split(ahead, range(PRODUCT_COLUMNS, ahead.shape[1], PRODUCT_COLUMNS), axis=1)
+    carried = np.hstack([below @ piece for piece in pieces])
+    rest = n - half
+    tail = solve(system[half:, half:] - carried[:, :rest], right[half:] - carried[:, rest:])
+    return np.vstack([ahead[:, rest:] - ahead[:, :rest] @ tail, tail])
 
 
 def radial(squared: NDArray[np.floating]) -> NDArray[np.floating]:

@@ -15,7 +15,6 @@ from functools import cached_property
 from itertools import combinations_with_replacement
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import safe_open
@@ -54,9 +53,8 @@ class Rig:
     def points(self, weights: Float32, head_rad: Float32, gaze_rad: Float32) -> Float32:
         """weights [names], head_rad [3], gaze_rad [2] -> float32 [points, 2], pixels of the 512 picture."""
         row = features(weights[None], head_rad[None], gaze_rad[None], self.lids)
-        # OpenCV's product, not numpy's: BLAS threads that spin on after it would slow the network down by
-        # half
-        flat = cv2.gemm(row.astype(np.float32), self.coefficients, 1, None, 0)[0] + self.mean
+        # einsum, no BLAS: its threads spin on after the product and slow the network down by half
+        flat = np.einsum("k,kp->p", row[0].astype(np.float32), self.coefficients) + self.mean
         return np.asarray(flat.reshape(-1, 2), np.float32)
 
     def group(self, points: Float32, name: str) -> Float32:

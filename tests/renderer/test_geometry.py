@@ -17,6 +17,7 @@ from renderer.geometry import (
     layer_box,
     radial,
     signed_areas,
+    solve,
     square_distances,
 )  # fmt: skip
 from renderer.rig import Rig
@@ -56,6 +57,13 @@ def test_the_fast_radial_terms_are_the_plain_ones() -> None:
     spline = Spline(points * SIZE, np.zeros(30, np.float32))
     plain = radial(square_distances(spline._grid, points))
     assert abs(spline._twice_radial_of_grid(points) / 2 - plain).max() < 1e-6
+
+
+@pytest.mark.parametrize("size", [5, 96, 97, 164, 230])
+def test_elimination_of_halves_solves(size: int) -> None:
+    random = np.random.default_rng(size)
+    system, right = random.normal(size=(size, size)) + 4 * np.eye(size), random.normal(size=(size, 2))
+    assert np.allclose(solve(system, right), np.linalg.solve(system, right), atol=1e-9)
 
 
 def test_moving_the_whole_face_moves_the_warp_with_it(geometry: Geometry) -> None:
