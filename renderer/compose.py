@@ -187,22 +187,17 @@ class Composer:
         return detail
 
     def _add_lids(self, detail: Float32, gate: Float32, warp: Float32) -> None:
-        """Lay the closed lids into the face box; gate [176, 176, 1]. `_across` and `_down` hold the warp."""
+        """Lay the closed lids into the face box; gate [176, 176, 1]. `_warp` holds the enlarged warp."""
         texture = self._textures.lids
         assert texture is not None
-        x0, y0, x1, y1 = LIDS_REGION
+        corner, end = np.array(LIDS_REGION[:2], np.float64), np.array(LIDS_REGION[2:], np.float64)
         margin = 8
-        low, high = [(x0 - margin) / SIZE, (y0 - margin) / SIZE], [(x1 + margin) / SIZE, (y1 + margin) / SIZE]
-        x, y, w, h = (4 * v for v in cv2.boundingRect(cv2.inRange(warp, np.array(low), np.array(high))))
+        there = cv2.inRange(warp, (corner - margin) / SIZE, (end + margin) / SIZE)
+        x, y, w, h = (4 * v for v in cv2.boundingRect(there))
         region = (slice(max(y - 4, 0), y + h + 4), slice(max(x - 4, 0), x + w + 4))
-        lid_size, face_size = texture.shape[1::-1], self._textures.face.shape[1::-1]
-        places = []
-        for axis, held in enumerate((self._across, self._down)):
-            scale = lid_size[axis] / (LIDS_REGION[axis + 2] - LIDS_REGION[axis])
-            from_face = scale * SIZE / face_size[axis]
-            shift = 0.5 * from_face - scale * LIDS_REGION[axis] - 0.5
-            places.append(held[region] * np.float32(from_face) + np.float32(shift))
-        across, down = places
+        scale = np.array(texture.shape[1::-1]) / (end - corner)
+        places = self._warp[region] * (SIZE * scale).astype(np.float32)
+        across, down = cv2.split(places - (corner * scale + 0.5).astype(np.float32))
         shut = cv2.remap(texture, across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
         shown = cv2.resize(gate, (BOX_SIZE, BOX_SIZE), self._lids_gate)[region]
         cv2.accumulateProduct(shut, cv2.merge([shown] * 3), detail[region])

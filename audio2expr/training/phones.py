@@ -40,12 +40,9 @@ VOWELS = ("aa", "ae", "ah", "ao", "eh", "er", "ey", "ih", "iy", "ow", "uh", "uw"
 PHONES = (SILENCE, *CONSONANTS, *VOWELS)
 PHONE_INDEX = {name: i for i, name in enumerate(PHONES)}
 BILABIAL = frozenset("pbm")
-LABIODENTAL = frozenset("fv")
-ROUNDED = frozenset(("w", "uw", "uh", "ow", "ao", "ue", "oe"))
 PURSED = frozenset(("w", "uw", "ue", "uh"))
 "Rounded and nearly closed."
 OPEN_VOWELS = frozenset(("aa", "ae", "eh"))
-VOICED_CONSONANTS = frozenset(("b", "m", "v", "dh", "d", "n", "l", "z", "zh", "jh", "g", "ng", "r", "w", "y"))
 
 DIPHTHONGS = {
     "ay": ("aa", "ih"),

@@ -28,19 +28,10 @@ from avatar_engine.drivers.live.interface import SessionOptions
 from avatar_engine.drivers.live.performance import LivePerformance
 from tests.benchmarks.live_media import spread
 from tests.support import live_cast
+from tests.support.chromium import FLAGS, SOUND_AT_ONCE
 from tests.support.live_rig import pcm
 
 SCRIPT = Path(__file__).with_name("live_page.js")
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--autoplay-policy=no-user-gesture-required",
-]
 MOUTH = (0.35, 0.55, 0.3, 0.22)
 "x, y, width, height of the mouth box in parts of the picture."
 WHOLE = (0.0, 0.0, 1.0, 1.0)
@@ -164,7 +155,7 @@ async def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     work = {"sync": sync, "rate": rate, "stop": stop, "join": join}[arguments.what]
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
-            executable_path=arguments.chromium, headless=True, args=FLAGS
+            executable_path=arguments.chromium, headless=True, args=[*FLAGS, SOUND_AT_ONCE]
         )
         await asyncio.sleep(2)
         made = {"what": arguments.what, "size": size, "device": engine.device}

@@ -16,19 +16,9 @@ from typing import Any
 
 import pytest
 
+from tests.support.chromium import FLAGS, SOUND_AT_ONCE
+
 FAKE = Path(__file__).parents[1] / "support" / "live_fake.py"
-FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--use-fake-device-for-media-stream",
-)
-SOUND_AT_ONCE = "--autoplay-policy=no-user-gesture-required"
 
 
 def missing(what: str) -> None:
@@ -91,7 +81,9 @@ def launch(playwright: Any) -> Callable[..., Any]:
         missing("no Chromium (make browser)")
 
     def start(*flags: str) -> Any:
-        return playwright.chromium.launch(executable_path=path, args=[*FLAGS, *flags])
+        return playwright.chromium.launch(
+            executable_path=path, args=["--headless", "--use-fake-device-for-media-stream", *FLAGS, *flags]
+        )
 
     return start
 

@@ -319,6 +319,14 @@ def test_without_autoplay_a_button_starts_it(visit: Visit) -> None:
     visit.live()
 
 
+def the_place_is_given_back(visit: Visit) -> None:
+    for _ in range(100):
+        if visit.server.set()["sessions"] == 0:
+            return
+        visit.page.wait_for_timeout(30)
+    pytest.fail("the session outlived its page")
+
+
 def test_leaving_gives_the_place_back(visit: Visit) -> None:
     visit.bare().live()
     visit.run("const box = document.createElement('div'); document.body.append(box); box.append(avatar);")
@@ -327,21 +335,13 @@ def test_leaving_gives_the_place_back(visit: Visit) -> None:
         "moving is not leaving"
     )
     visit.run("window.kept = avatar; avatar.remove();")
-    for _ in range(100):
-        if visit.server.set()["sessions"] == 0:
-            break
-        visit.page.wait_for_timeout(30)
-    assert visit.server.set()["sessions"] == 0
+    the_place_is_given_back(visit)
 
 
 def test_closing_the_page_gives_the_place_back(fresh: Visit) -> None:
     fresh.bare().live()
     fresh.page.goto("about:blank")
-    for _ in range(100):
-        if fresh.server.set()["sessions"] == 0:
-            return
-        fresh.page.wait_for_timeout(30)
-    pytest.fail("the session outlived its page")
+    the_place_is_given_back(fresh)
 
 
 def test_another_size_is_another_session(visit: Visit) -> None:

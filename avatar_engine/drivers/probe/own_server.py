@@ -12,7 +12,7 @@ from asyncio.subprocess import DEVNULL, PIPE, STDOUT, Process
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from avatar_engine.drivers.live.service.options import KEY_VARIABLE
@@ -34,7 +34,6 @@ class OwnServer:
     process: Process
     ready_s: float
     "From the start of the process to its being ready."
-    last_lines: deque[str] = field(default_factory=lambda: deque(maxlen=20))
 
     def memory_mb(self) -> float | None:
         """Of the process and its children, shared pages counted once; None where /proc does not tell."""
@@ -64,7 +63,7 @@ async def own_server(*options: str) -> AsyncIterator[OwnServer]:
         except TimeoutError:
             raise ServerError(f"serve is not ready after {START_S:g} s; {_last(lines)}") from None
         reading = asyncio.create_task(_read_on(process, lines))
-        yield OwnServer(url, key, process, time.perf_counter() - began, lines)
+        yield OwnServer(url, key, process, time.perf_counter() - began)
     finally:
         await _stop(process)
         if reading is not None:

@@ -21,7 +21,6 @@ Int16 = NDArray[np.int16]
 Codec: TypeAlias = Literal["VP8", "H264"]
 BITS_PER_SECOND = {256: 800_000, 384: 1_200_000, 512: 1_800_000, 1024: 4_000_000}
 SOUND_BITS_PER_SECOND = 64_000
-SOUND_PTS_PER_PACKET = SOUND_PER_PACKET
 OPUS_DELAY = 312
 "Samples by which libopus is late (its lookahead at 48 kHz): they are taken off the time stamps."
 _VIDEO_BASE = Fraction(1, VIDEO_CLOCK)

@@ -85,14 +85,8 @@ def server(pace: float = 0.0, *words: str) -> Iterator[Process]:
         made.process.stderr.close()
 
 
-def test_help_names_every_option_and_imports_nothing_heavy() -> None:
-    script = (
-        "import sys; from avatar_engine.drivers import cli\n"
-        "try: cli.main(['serve', '--help'])\n"
-        "except SystemExit as end: assert not end.code\n"
-        "heavy = {'numpy', 'starlette', 'uvicorn', 'aiortc', 'asyncio', 'onnxruntime'} & set(sys.modules)\n"
-        "assert not heavy, heavy"
-    )
+def output_of(script: str) -> str:
+    """What a Python process of its own prints; it must end well."""
     done = subprocess.run(
         [sys.executable, "-c", script],
         capture_output=True,
@@ -102,8 +96,20 @@ def test_help_names_every_option_and_imports_nothing_heavy() -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_help_names_every_option_and_imports_nothing_heavy() -> None:
+    script = (
+        "import sys; from avatar_engine.drivers import cli\n"
+        "try: cli.main(['serve', '--help'])\n"
+        "except SystemExit as end: assert not end.code\n"
+        "heavy = {'numpy', 'starlette', 'uvicorn', 'aiortc', 'asyncio', 'onnxruntime'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    printed = output_of(script)
     for option in ("--host", "--port", "--api-key", "--cors-origin", "--tls-cert", "--udp-ports", "--turn"):
-        assert option in done.stdout
+        assert option in printed
 
 
 def test_the_server_process_imports_no_training_library() -> None:
@@ -115,15 +121,7 @@ def test_the_server_process_imports_no_training_library() -> None:
         "heavy = {'torch', 'transformers', 'librosa', 'scipy', 'onnx', 'pydantic'} & set(sys.modules)\n"
         "assert not heavy, heavy"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        timeout=PATIENCE_S,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    output_of(script)
 
 
 @pytest.mark.parametrize(
