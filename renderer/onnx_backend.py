@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 
 import cv2
@@ -21,7 +22,8 @@ UInt8 = NDArray[np.uint8]
 class OnnxBackend:
     """Draws with ONNX Runtime on `threads` threads that do not spin."""
 
-    def __init__(self, folder: Path, graph: str, threads: int) -> None:
+    def __init__(self, folder: Path, graph: str, threads: int, shrink: int = 1) -> None:
+        """shrink: pictures are composed at 512 / shrink, which is 1 or 2."""
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
@@ -30,15 +32,27 @@ class OnnxBackend:
         )  # the encoder needs the cores too
         self._session = ort.InferenceSession(str(folder / graph), options, providers=["CPUExecutionProvider"])
         self.geometry = Geometry(load_rig(folder / "rig.safetensors"))
-        with safe_open(folder / "generator.safetensors", "numpy") as file:
-            wanted = [k for k in file.keys() if k.startswith("textures.") or k == "hair_motion"]  # noqa: SIM118
-            textures = make_textures({k: file.get_tensor(k) for k in wanted})
-            self._composer = Composer(textures, threads)
+        self._tensors = folder / "generator.safetensors"
+        self._threads = threads
+        with safe_open(self._tensors, "numpy") as file:
             texture = file.get_tensor("guide_texture")[0].astype(np.float32)
         parts = texture.reshape(-1, 4, *texture.shape[1:]).transpose(
             0, 2, 3, 1
         )  # remap takes at most four channels
         self._guide_texture = [np.ascontiguousarray(part) for part in parts]
+        self._composer = self._make_composer(shrink)
+
+    def at(self, shrink: int) -> OnnxBackend:
+        """The same network, composing at 512 / shrink."""
+        other = copy.copy(self)
+        other._composer = self._make_composer(shrink)
+        return other
+
+    def _make_composer(self, shrink: int) -> Composer:
+        with safe_open(self._tensors, "numpy") as file:
+            wanted = [k for k in file.keys() if k.startswith("textures.") or k == "hair_motion"]  # noqa: SIM118
+            textures = make_textures({k: file.get_tensor(k) for k in wanted}, shrink)
+        return Composer(textures, self._threads)
 
     def carry(self, guides: Guides) -> Float32:
         """The guide texture where the spline takes it, float32 [channels, 88, 88]."""
@@ -65,7 +79,7 @@ class OnnxBackend:
         }
 
     def draw(self, controls: Float32, weights: Float32, head_rad: Float32, gaze_rad: Float32) -> UInt8:
-        """uint8 [512, 512, 4], RGBA, opaque."""
+        """uint8 [512 / shrink, 512 / shrink, 4], RGBA, opaque."""
         guides = self.geometry.guides(weights, head_rad, gaze_rad)
         canvas, box = self.network(controls, guides)
         return self._composer.compose(canvas, box, controls, guides)

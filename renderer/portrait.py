@@ -21,8 +21,9 @@ logger = logging.getLogger(__name__)
 
 
 class Backend(Protocol):
-    """Draws at the network's own size."""
+    """Draws at the network's own size, or at a fraction of it."""
 
+    def at(self, shrink: int) -> Backend: ...
     def draw(self, controls: Float32, weights: Float32, head_rad: Float32, gaze_rad: Float32) -> UInt8: ...
 
 
@@ -41,6 +42,7 @@ class Portrait:
 
     def __init__(self, backend: Backend, config: dict[str, Any], size: int, device: str) -> None:
         self._backend = backend
+        self._config = config
         self.size = size
         self.device = device
         "What it really runs on, for people to read."
@@ -60,8 +62,7 @@ class Portrait:
         """
         folder = Path(folder)
         config = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["config"]
-        if size not in config["sizes"]:
-            raise ValueError(f"size {size} is not one of {', '.join(map(str, config['sizes']))}")
+        _check_size(size, config)
         if device not in ("auto", "cpu", "cuda"):
             raise ValueError(f"device {device!r} is not one of auto, cpu, cuda")
         if device != "cpu":
@@ -75,8 +76,15 @@ class Portrait:
             logger.info("drawing on the CPU: %s", reason)
         from renderer.onnx_backend import OnnxBackend
 
-        backend = OnnxBackend(folder, config["graph"], threads)
+        backend = OnnxBackend(folder, config["graph"], threads, shrink_for(size, config["size"]))
         return cls(backend, config, size, f"cpu (ONNX Runtime, {config['graph']}, {threads} threads)")
+
+    def at(self, size: int) -> Portrait:
+        """The same avatar at another of its sizes, sharing the network. ValueError for a size it does not
+        have."""
+        _check_size(size, self._config)
+        backend = self._backend.at(shrink_for(size, self._config["size"]))
+        return Portrait(backend, self._config, size, self.device)
 
     def draw(self, weights: Float32, head_rad: Float32, gaze_rad: Float32) -> UInt8:
         """weights float32 [52] 0..1, head_rad [3] yaw, pitch, roll, gaze_rad [2] -> uint8 [size, size, 4]
@@ -93,6 +101,16 @@ class Portrait:
         if picture.shape[0] != self.size:
             picture = cv2.resize(picture, (self.size, self.size), interpolation=cv2.INTER_AREA)
         return picture
+
+
+def shrink_for(size: int, full: int) -> int:
+    """By what the network's own size `full` is divided to compose at `size`; 1 where `size` is scaled to."""
+    return 2 if 2 * size == full else 1
+
+
+def _check_size(size: int, config: dict[str, Any]) -> None:
+    if size not in config["sizes"]:
+        raise ValueError(f"size {size} is not one of {', '.join(map(str, config['sizes']))}")
 
 
 def _why_no_cuda() -> str:

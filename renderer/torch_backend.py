@@ -28,6 +28,10 @@ class TorchBackend:
         net.load_state_dict({k: v.float() for k, v in load_file(folder / "generator.safetensors").items()})
         self._net = net.eval().requires_grad_(False).to(self.device, memory_format=torch.channels_last)
 
+    def at(self, shrink: int) -> TorchBackend:
+        """Itself: it draws 512 whatever is shown, and Portrait scales."""
+        return self
+
     @torch.inference_mode()  # type: ignore[untyped-decorator]
     def draw(self, controls: Float32, weights: Float32, head_rad: Float32, gaze_rad: Float32) -> UInt8:
         """uint8 [512, 512, 4], RGBA, opaque."""

@@ -5,7 +5,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from renderer.compose import Composer, make_textures
+from renderer.compose import Composer, average_subpixels, make_textures, shuffle
 from renderer.geometry import CELLS, SIZE, Geometry, Guides, box_feather
 from renderer.portrait import control_vector
 from renderer.rig import Rig
@@ -94,6 +94,13 @@ def test_the_cpu_composes_what_pytorch_composes(net: Generator, rig: Rig, lids: 
     assert picture.shape == (SIZE, SIZE, 4) and (picture[:, :, 3] == 255).all()
     difference = abs(picture[:, :, :3] - reference)
     assert difference.mean() < 0.5 and difference.max() < 4  # OpenCV samples on 1/32 pixel
+
+
+def test_averaged_subpixels_shuffle_to_the_averaged_picture() -> None:
+    features = np.random.default_rng(0).standard_normal((48, 5, 6)).astype(np.float32)
+    large = shuffle(features, 4)
+    reference = large.reshape(10, 2, 12, 2, 3).mean((1, 3))
+    np.testing.assert_allclose(shuffle(average_subpixels(features), 2), reference, atol=1e-6)
 
 
 def test_both_feathers_are_one(net: Generator) -> None:

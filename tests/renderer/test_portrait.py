@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from renderer import Portrait
@@ -40,3 +42,23 @@ def test_auto_without_a_driver_leaves_pytorch_alone() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=AVA.parents[2])
     assert done.stdout.startswith("cpu") and done.stdout.strip().endswith("False"), done.stderr
+
+
+def test_half_the_size_is_the_large_picture_averaged() -> None:
+    large = Portrait.load(AVA, 512, threads=1)
+    half = large.at(256)
+    assert half.size == 256 and np.array_equal(draw(Portrait.load(AVA, 256, threads=1), 5), draw(half, 5))
+    for k in range(6):
+        averaged = cv2.resize(draw(large, k), (256, 256), interpolation=cv2.INTER_AREA)
+        error = np.square(averaged.astype(float) - draw(half, k)).mean()
+        assert 10 * np.log10(255**2 / error) > 46, k
+    with pytest.raises(ValueError, match="size 300 is not one of 256, 384, 512"):
+        large.at(300)
+
+
+def draw(portrait: Portrait, seed: int) -> np.ndarray:
+    """A face at random: half-open lids, a turned head, some expression."""
+    chance = np.random.default_rng(seed)
+    weights = np.where(chance.random(52) < 0.15, chance.random(52) * 0.5, 0).astype(np.float32)
+    head, gaze = (chance.standard_normal(k).astype(np.float32) * 0.1 for k in (3, 2))
+    return portrait.draw(weights, head, gaze)
