@@ -24,6 +24,7 @@ from avatar_engine.motion.head import STRESS, Head, Stress
 from avatar_engine.motion.limits import Limits, aperture_window, fit_aperture, in_range
 from avatar_engine.motion.lips import aperture
 from avatar_engine.motion.noise import Drift, Spring, generator
+from avatar_engine.motion.poise import Poise
 from avatar_engine.names import ARKIT_INDEX, ARKIT_NAMES, EMOTION_INDEX
 from avatar_engine.types import ExpressionFrame
 
@@ -130,6 +131,7 @@ class Face:
         self._limits = Limits()
         self._stress = Stress()
         self._head = Head(generator(seed, "head"), options.liveliness)
+        self._poise = Poise()
         self._gaze = Gaze(generator(seed, "gaze"), options.liveliness)
         self._attention = Attention(generator(seed, "attention"))
         self._blinks = Blinks(generator(seed, "blinks"))
@@ -155,7 +157,9 @@ class Face:
         self._attention.set(state)
 
     def hush(self) -> None:
-        """The speech was broken off: ease from the mouth of the last frame into what is heard from now on."""
+        """The speech was broken off: ease from the mouth of the last frame into what is heard from now on, and
+        hold the head still for a moment."""
+        self._poise.hold()
         self._hush_from = self._mouth.copy()
         self._hush_left = HUSH_FRAMES
 
@@ -186,6 +190,7 @@ class Face:
             listening=attending.listening,
             nod_degrees=attending.nod_degrees,
         )
+        head = self._poise.step(head)
         gaze = np.clip(np.radians(look) - STEADY_GAZE * head[:2], -GAZE_LARGEST_RAD, GAZE_LARGEST_RAD)
         lids = self._blinks.step(phrase_ended=feeling.pause, gaze_shifted=self._gaze.shifted)
         weights = weigh(mouth, self._asymmetry * (levels @ FACES), speaking)
