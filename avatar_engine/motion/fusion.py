@@ -157,8 +157,8 @@ class Face:
         self._attention.set(state)
 
     def hush(self) -> None:
-        """The speech was broken off: ease from the mouth of the last frame into what is heard from now on, and
-        hold the head still for a moment."""
+        """The speech was broken off: ease from the mouth of the last frame into what is heard from now on;
+        the head holds still for a moment."""
         self._poise.hold()
         self._hush_from = self._mouth.copy()
         self._hush_left = HUSH_FRAMES
