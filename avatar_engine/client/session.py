@@ -38,7 +38,8 @@ MOST_EVENTS = 512
 "Events that wait for one reader; then the oldest are dropped."
 BYTES_PER_SAMPLE = 2
 
-PcmPieces = Iterable[bytes] | AsyncIterable[bytes]
+PcmPieces = Any
+"PCM16 mono, all at once or as an (asynchronous) iterable of pieces: bytes, or anything like an int16 array."
 AnyT = TypeVar("AnyT")
 
 
@@ -77,8 +78,8 @@ class Avatar:
     async def speak(
         self, pcm: PcmPieces, *, sample_rate: int = 24_000, text: str | None = None
     ) -> SpeechFinished:
-        """Says PCM16 mono (little-endian) in pieces of any even length, from a list, a generator or an
-        asynchronous one, as they come; `text` is what is said, with tags such as [joy].
+        """Says PCM16 mono (little-endian): all of it, or pieces of any even length from a list, a generator
+        or an asynchronous one, as they come; `text` is what is said, with tags such as [joy].
 
         sample_rate: 16 000, 24 000 or 48 000. Returns when it was heard to its end or interrupted; whoever
         cancels it should `interrupt` too. AvatarClientError busy: four speeches wait already.
@@ -194,10 +195,8 @@ class Avatar:
         clock = asyncio.get_running_loop()
         began, sent_s = clock.time(), 0.0
         longest = int(sample_rate * PIECE_S) * BYTES_PER_SAMPLE
-        async for piece in _as_async(pcm):
-            view = memoryview(piece).cast("B")
-            if len(view) % BYTES_PER_SAMPLE:
-                raise UsageError(f"a piece of {len(view)} bytes is no PCM16: an even number is expected")
+        async for piece in _as_async([pcm] if _is_buffer(pcm) else pcm):
+            view = _pcm16(piece)
             for start in range(0, len(view), longest):
                 if finished.done():
                     return
@@ -305,6 +304,26 @@ class Events:
     def _finish(self, error: AvatarClientError | None) -> None:
         self._error = error
         self._queue.put_nowait(None)
+
+
+def _is_buffer(pcm: Any) -> bool:
+    try:
+        memoryview(pcm)
+    except TypeError:
+        return False
+    return True
+
+
+def _pcm16(piece: Any) -> memoryview:
+    """The bytes of a piece; UsageError for what is no PCM16."""
+    if not _is_buffer(piece):
+        raise UsageError(f"a piece of sound is {type(piece).__name__}, not bytes or an int16 array")
+    view = memoryview(piece)
+    if view.format not in ("B", "b", "c", "h", "<h"):
+        raise UsageError(f"a piece of sound has samples of format {view.format!r}; PCM16 (int16) is expected")
+    if view.nbytes % BYTES_PER_SAMPLE:
+        raise UsageError(f"a piece of {view.nbytes} bytes is no PCM16: an even number is expected")
+    return memoryview(view.tobytes())
 
 
 async def _as_async(pieces: Iterable[AnyT] | AsyncIterable[AnyT]) -> AsyncIterator[AnyT]:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
+import numpy as np
 import pytest
 import websockets
 
@@ -164,10 +165,27 @@ def test_what_is_refused_is_raised_where_it_was_asked(
     play(run)
 
 
-def test_half_a_sample_is_refused_before_it_is_sent() -> None:
+def test_speech_may_come_in_one_piece() -> None:
     async def act(avatar: Avatar, server: LiveServer) -> None:
-        with pytest.raises(UsageError, match="3 bytes is no PCM16"):
-            await avatar.speak([b"abc"], sample_rate=16_000)
+        samples = np.zeros(1600, np.int16)
+        for whole in (samples, samples.tobytes(), memoryview(samples), [samples[:800], samples[800:]]):
+            assert (await avatar.speak(whole, sample_rate=16_000)).position_s == pytest.approx(0.1, abs=0.001)
+
+    play(act)
+
+
+@pytest.mark.parametrize(
+    ("pcm", "words"),
+    [
+        ([b"abc"], "3 bytes is no PCM16"),
+        (np.zeros(160, np.float32), "format 'f'; PCM16"),
+        ([1, 2], "is int, not bytes"),
+    ],
+)
+def test_what_is_no_pcm16_is_refused_before_it_is_sent(pcm: object, words: str) -> None:
+    async def act(avatar: Avatar, server: LiveServer) -> None:
+        with pytest.raises(UsageError, match=words):
+            await avatar.speak(pcm, sample_rate=16_000)
         assert (await avatar.say("Still here.")).position_s > 0
 
     play(act)
