@@ -2,6 +2,7 @@
 
     python -m tests.benchmarks.live_browser sync    [--seconds 60]              flash and beep: A/V offset
     python -m tests.benchmarks.live_browser rate    [--seconds 60] [--viewers 4] [--sessions 2]  fps, freezes
+    python -m tests.benchmarks.live_browser full    [--seconds 60] [--viewers 2] sessions until one is refused
     python -m tests.benchmarks.live_browser stop    [--tries 20]                interrupt -> mouth at rest
     python -m tests.benchmarks.live_browser join    [--tries 20]                offer -> first frame painted
 
@@ -15,7 +16,8 @@ import asyncio
 import json
 import logging
 import shutil
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +26,7 @@ from playwright.async_api import Browser, Page, async_playwright
 
 from avatar_engine.drivers.bench import murmur
 from avatar_engine.drivers.live.engine import LiveEngine, MediaOptions, build_engine
-from avatar_engine.drivers.live.interface import SessionOptions
+from avatar_engine.drivers.live.interface import Busy, Full, SessionOptions
 from avatar_engine.drivers.live.performance import LivePerformance
 from avatar_engine.drivers.live.worker.handle import default_threads
 from tests.benchmarks.live_media import spread
@@ -107,25 +109,70 @@ async def rate(engine: LiveEngine, browser: Browser, size: int, arguments: Any) 
     sessions = [await engine.open(SessionOptions("ava", size, k)) for k in range(arguments.sessions)]
     seats = [await seat(browser, s, MOUTH) for s in sessions for _ in range(arguments.viewers)]
     await asyncio.sleep(SETTLED_S)
+    return await watched(seats, speech, arguments.seconds)
+
+
+async def full(engine: LiveEngine, browser: Browser, size: int, arguments: Any) -> dict[str, Any]:
+    """As many sessions as are admitted, watched before, while and after one more asks."""
+    speech, seats, refused = talk(10), [], ""
+    while not refused:
+        try:
+            session = await engine.open(SessionOptions("ava", size, len(seats)))
+        except Full as error:
+            refused = str(error)
+        else:
+            seats += [await seat(browser, session, MOUTH) for _ in range(arguments.viewers)]
+    await asyncio.sleep(SETTLED_S)
+    before = await watched(seats, speech, arguments.seconds)
+    knocking = asyncio.create_task(knock(engine, size))
+    after = await watched(seats, speech, arguments.seconds)
+    knocking.cancel()
+    return {
+        "sessions": len(seats) // arguments.viewers,
+        "refused": refused,
+        "alone": before,
+        "knocked": after,
+    }
+
+
+async def knock(engine: LiveEngine, size: int) -> None:
+    """Somebody whom there is no room for, once a second."""
+    while True:
+        with suppress(Full):
+            await engine.open(SessionOptions("ava", size, 99))
+        await asyncio.sleep(1)
+
+
+async def watched(seats: list[Seat], speech: bytes, seconds: float) -> dict[str, Any]:
+    """All sessions speak for so long: what their pages tell, and how many of the pictures were new."""
+    sessions = list({id(one.performance): one.performance for one in seats}.values())
     before = [await one.page.evaluate("numbers()") for one in seats]
-    until = asyncio.get_running_loop().time() + arguments.seconds
-    count = 0
+    repeated = [session.screen.repeated for session in sessions]
+    began = asyncio.get_running_loop().time()
+    until, count = began + seconds, 0
     while asyncio.get_running_loop().time() < until:
         for session in sessions:
-            await session.begin(f"talk{count}", 16_000)
-            await session.push(f"talk{count}", speech)
-            await session.end(f"talk{count}")
+            with suppress(Busy):
+                name = f"talk{began:.3f}.{count}"
+                await session.begin(name, 16_000)
+                await session.push(name, speech)
+                await session.end(name)
         count += 1
         await asyncio.sleep(min(11, max(0.1, until - asyncio.get_running_loop().time())))
+    lasted = asyncio.get_running_loop().time() - began
     after = [await one.page.evaluate("numbers()") for one in seats]
     made: dict[str, Any] = {"fps": [], "freezes": [], "dropped": [], "key_frames": []}
     for old, new in zip(before, after, strict=True):
         was, is_ = old["video"], new["video"]
-        lasted = (is_["timestamp"] - was["timestamp"]) / 1000
-        made["fps"].append(round((is_["framesDecoded"] - was["framesDecoded"]) / lasted, 2))
+        shown_s = (is_["timestamp"] - was["timestamp"]) / 1000
+        made["fps"].append(round((is_["framesDecoded"] - was["framesDecoded"]) / shown_s, 2))
         made["freezes"].append(is_["freezeCount"] - was["freezeCount"])
         made["dropped"].append(is_["framesDropped"] - was["framesDropped"])
         made["key_frames"].append(is_["keyFramesDecoded"])
+    made["new_a_second"] = [
+        round(25 - (session.screen.repeated - old) / lasted, 2)
+        for session, old in zip(sessions, repeated, strict=True)
+    ]
     return made
 
 
@@ -152,19 +199,22 @@ async def join(engine: LiveEngine, browser: Browser, size: int, arguments: Any) 
 
 
 async def measure(arguments: argparse.Namespace) -> dict[str, Any]:
-    options = MediaOptions(admitted_share=9.0, threads=arguments.threads)
+    options = MediaOptions(threads=arguments.threads)
+    if arguments.what != "full":
+        options = replace(options, admitted_share=9.0)
     if arguments.what == "sync":
-        options = MediaOptions(open_models=live_cast.flashing)
+        options = replace(options, open_models=live_cast.flashing)
     engine = build_engine(options)
     await engine.start()
     size = arguments.size or (256 if arguments.what == "sync" else engine.default_size)
-    work = {"sync": sync, "rate": rate, "stop": stop, "join": join}[arguments.what]
+    work = {"sync": sync, "rate": rate, "full": full, "stop": stop, "join": join}[arguments.what]
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
             executable_path=arguments.chromium, headless=True, args=[*FLAGS, SOUND_AT_ONCE]
         )
         await asyncio.sleep(2)
-        made = {"what": arguments.what, "size": size, "device": engine.device}
+        costs = {size: round(cost * 1000, 1) for size, cost in engine.cost_s.items()}
+        made = {"what": arguments.what, "size": size, "device": engine.device, "cost_ms": costs}
         made |= await work(engine, browser, size, arguments)
         await browser.close()
     made["engine"] = {name: round(value, 1) for name, value in engine.numbers().items()}
@@ -176,7 +226,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=("sync", "rate", "stop", "join"))
+    parser.add_argument("what", choices=("sync", "rate", "full", "stop", "join"))
     parser.add_argument("--size", type=int, choices=(256, 384, 512))
     parser.add_argument("--seconds", type=float, default=30.0)
     parser.add_argument("--tries", type=int, default=20)
