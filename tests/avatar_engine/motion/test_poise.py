@@ -35,7 +35,7 @@ def test_it_stands_after_three_frames_and_comes_back_smoothly(held_at: set[int])
     angles = shown(head, held_at)
     for start in held_at:
         still = angles[start + 3 : start + STILL_FRAMES]
-        assert np.ptp(still, axis=0).max(initial=0) < np.radians(0.1) or len(still) == 0
+        assert not len(still) or np.ptp(still, axis=0).max() < np.radians(0.1)
     usual = abs(np.diff(head, axis=0)).max()
     assert abs(np.diff(angles, axis=0)).max() < 2.5 * usual
     free = np.ones(FRAMES, bool)
