@@ -50,7 +50,7 @@ def test_who_is_silent_and_wants_nothing_hangs_after_a_second() -> None:
     assert worker.pass_time(5.0, owes=False) is None  # nothing to say is no silence
     worker.wants = False
     assert worker.pass_time(0.9) is None
-    assert worker.pass_time(0.3) in ("it hangs: no answer for 1.0 s", "it hangs: no answer for 1.1 s")
+    assert worker.pass_time(0.3) in ("it hangs (no answer for 1.0 s)", "it hangs (no answer for 1.1 s)")
 
 
 def test_who_waits_for_the_processor_is_slow_however_long_it_takes() -> None:
