@@ -73,6 +73,17 @@ class Guides:
     else."""
 
 
+@dataclass(frozen=True)
+class Outlines:
+    """The guides of one frame but the spline's, which a GPU works out for many frames at once."""
+
+    masks: UInt8
+    affines: Float32
+    openings: UInt8
+    control: Float32
+    "float32 [points, 2]: where the spline's control points lie in the picture."
+
+
 class Geometry:
     """The rig with its neutral face, ready to make guides."""
 
@@ -80,7 +91,7 @@ class Geometry:
         self.rig = rig
         zeros = np.zeros(len(rig.names), np.float32)
         self.neutral = rig.points(zeros, np.zeros(3, np.float32), np.zeros(2, np.float32))
-        self._spline = Spline(self._control(self.neutral), soft_points(self._control(self.neutral)))
+        self.spline = Spline(self._control(self.neutral), soft_points(self._control(self.neutral)))
         self._boxes = [layer_box(self._layer_points(self.neutral, name), name) for name in RIGID_LAYERS]
 
     def guides(self, weights: Float32, head_rad: Float32, gaze_rad: Float32) -> Guides:
@@ -89,16 +100,25 @@ class Geometry:
 
     def guides_of(self, points: Float32) -> Guides:
         """The guides of points [points, 2] in the rig's order."""
+        made = self.outlines_of(points)
+        return Guides(made.masks, self.spline.warp(made.control), made.affines, made.openings)
+
+    def outlines(self, weights: Float32, head_rad: Float32, gaze_rad: Float32) -> Outlines:
+        """As `guides`."""
+        return self.outlines_of(self.rig.points(weights, head_rad, gaze_rad))
+
+    def outlines_of(self, points: Float32) -> Outlines:
+        """As `guides_of`."""
         group = {name: self.rig.group(points, name) for name in self.rig.spans}
         affines = [
             fit_affine(self._layer_points(points, name), box)
             for name, box in zip(RIGID_LAYERS, self._boxes, strict=True)
         ]
-        return Guides(
+        return Outlines(
             masks=part_masks(group),
-            warp=self._spline.warp(self._control(points)),
             affines=np.asarray(affines, np.float32),
             openings=openings(group["landmark"]),
+            control=self._control(points),
         )
 
     def _control(self, points: Float32) -> Float32:
@@ -126,8 +146,8 @@ class Spline:
     def __init__(self, neutral: Float32, soft: Float32) -> None:
         self.neutral = neutral
         self.soft = soft
-        self._line = ((BOX_START + 8 * np.arange(GRID) + 4) / SIZE).astype(np.float32)
-        self._grid = np.stack(np.meshgrid(self._line, self._line), -1).reshape(-1, 2)
+        self.line = ((BOX_START + 8 * np.arange(GRID) + 4) / SIZE).astype(np.float32)
+        self._grid = np.stack(np.meshgrid(self.line, self.line), -1).reshape(-1, 2)
         self._scratch = np.empty((2, GRID * GRID, len(neutral)), np.float32)
 
     def warp(self, points: Float32) -> Float32:
@@ -160,7 +180,7 @@ class Spline:
         its lines.
         """
         squared, other = self._scratch
-        across, down = (np.square(self._line[:, None] - source[None, :, axis]) for axis in (0, 1))
+        across, down = (np.square(self.line[:, None] - source[None, :, axis]) for axis in (0, 1))
         across += np.float32(1e-9)  # the logarithm's floor, cheaper to add than to compare
         np.add(down[:, None], across[None], out=squared.reshape(GRID, GRID, -1))
         cv2.log(squared, other)
@@ -168,7 +188,7 @@ class Spline:
         return other
 
     @cached_property
-    def _neutral_triangles(self) -> tuple[NDArray[np.int64], Float32, NDArray[np.float64]]:
+    def triangles(self) -> tuple[NDArray[np.int64], Float32, NDArray[np.float64]]:
         """Triangles of the neutral face that have some size, that size (signed, doubled), and its sum round
         each point."""
         triangles = delaunay(self.neutral)
@@ -181,7 +201,7 @@ class Spline:
     def _hidden(self, points: Float32) -> NDArray[np.float64]:
         """Towards 1 where the triangles round a point are flipped or squeezed: there the far cheek would
         fold."""
-        triangles, rest, around = self._neutral_triangles
+        triangles, rest, around = self.triangles
         ratio = np.clip(signed_areas(points, triangles) / rest, -1, 1.5)
         total = np.bincount(triangles.ravel(), np.repeat(ratio * np.abs(rest), 3), len(points))
         mean = np.where(around > 0, total / np.maximum(around, 1e-9), 1)

@@ -7,42 +7,46 @@ import importlib.util
 import json
 import logging
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, TypeVar
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-Float32 = NDArray[np.float32]
-UInt8 = NDArray[np.uint8]
+from renderer.backend import (
+    Backend,
+    BatchBackend,
+    DeviceFull,
+    Faces,
+    Float32,
+    UInt8,
+    scaled,
+    yuv420,
+)
 
 logger = logging.getLogger(__name__)
-
-
-class Backend(Protocol):
-    """Draws at the network's own size, or at a fraction of it."""
-
-    def at(self, shrink: int) -> Backend: ...
-    def draw(self, controls: Float32, weights: Float32, head_rad: Float32, gaze_rad: Float32) -> UInt8: ...
-
-
-def control_vector(weights: Float32, head_rad: Float32, gaze_rad: Float32) -> Float32:
-    """What the mapping network reads: 52 weights, head angles over 20 degrees, gaze over 25 degrees; float32
-    [57]."""
-    head, gaze = head_rad / np.radians(20), gaze_rad / np.radians(25)
-    return np.concatenate([weights, head, gaze]).astype(np.float32)
+T = TypeVar("T")
 
 
 class Portrait:
-    """One avatar, ready to draw. Immutable; calls from several threads at once are not safe.
+    """One avatar, ready to draw. Calls from several threads at once are not safe.
 
-    Pictures are the same at equal device, precision and thread count.
+    Pictures are the same at equal device, precision, thread count and number of faces drawn at once.
     """
 
-    def __init__(self, backend: Backend, config: dict[str, Any], size: int, device: str) -> None:
+    def __init__(
+        self,
+        backend: Backend,
+        config: dict[str, Any],
+        size: int,
+        device: str,
+        fall_back: Callable[[int], tuple[Backend, str]] | None = None,
+    ) -> None:
+        """fall_back: what to divide the network's own size by -> another back end and its device's name, for
+        when this one's device has no memory."""
         self._backend = backend
         self._config = config
+        self._fall_back = fall_back
         self.size = size
         self.device = device
         "What it really runs on, for people to read."
@@ -57,50 +61,126 @@ class Portrait:
         """The avatar of a weights folder.
 
         size: one of the manifest's sizes. device: "cpu", "cuda", or "auto" (cuda where PyTorch finds one).
-        ValueError for a size or device that does not exist, RuntimeError where CUDA is asked for and not
-        there.
+        A GPU whose memory runs out later is left for the CPU, and the reason logged. ValueError for a size or
+        device that does not exist, RuntimeError where CUDA is asked for and not there or full.
         """
         folder = Path(folder)
         config = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["config"]
         _check_size(size, config)
         if device not in ("auto", "cpu", "cuda"):
             raise ValueError(f"device {device!r} is not one of auto, cpu, cuda")
+
+        def on_cpu(shrink: int) -> tuple[Backend, str]:
+            from renderer.onnx_backend import OnnxBackend
+
+            name = f"cpu (ONNX Runtime, {config['graph']}, {threads} threads)"
+            return OnnxBackend(folder, config["graph"], threads, shrink), name
+
         if device != "cpu":
             reason = _why_no_cuda()
-            if reason and device == "cuda":
-                raise RuntimeError(f"device cuda: {reason}; use --device cpu")
             if not reason:
                 from renderer.torch_backend import TorchBackend
 
-                return cls(TorchBackend(folder, config, "cuda"), config, size, "cuda (PyTorch)")
+                try:
+                    backend = TorchBackend(folder, config, "cuda")
+                    return cls(backend, config, size, "cuda (PyTorch)", on_cpu)
+                except DeviceFull as error:
+                    reason = str(error)
+            if device == "cuda":
+                raise RuntimeError(f"device cuda: {reason}; use --device cpu")
             logger.info("drawing on the CPU: %s", reason)
-        from renderer.onnx_backend import OnnxBackend
-
-        backend = OnnxBackend(folder, config["graph"], threads, shrink_for(size, config["size"]))
-        return cls(backend, config, size, f"cpu (ONNX Runtime, {config['graph']}, {threads} threads)")
+        on, name = on_cpu(shrink_for(size, config["size"]))
+        return cls(on, config, size, name)
 
     def at(self, size: int) -> Portrait:
         """The same avatar at another of its sizes, sharing the network. ValueError for a size it does not
         have."""
         _check_size(size, self._config)
         backend = self._backend.at(shrink_for(size, self._config["size"]))
-        return Portrait(backend, self._config, size, self.device)
+        return Portrait(backend, self._config, size, self.device, self._fall_back)
+
+    @property
+    def batches(self) -> bool:
+        """Whether many faces at once cost less than one after the other."""
+        return isinstance(self._backend, BatchBackend)
 
     def draw(self, weights: Float32, head_rad: Float32, gaze_rad: Float32) -> UInt8:
         """weights float32 [52] 0..1, head_rad [3] yaw, pitch, roll, gaze_rad [2] -> uint8 [size, size, 4]
         RGBA."""
-        for array, name, shape in (
-            (weights, "weights", (len(self.names),)),
-            (head_rad, "head_rad", (3,)),
-            (gaze_rad, "gaze_rad", (2,)),
+        face = self._checked((), weights, head_rad, gaze_rad)
+        picture = self._on_backend(
+            lambda backend: backend.draw(face.controls, face.weights, face.head_rad, face.gaze_rad)
+        )
+        return scaled(picture, self.size)
+
+    def draw_batch(self, weights: Float32, head_rad: Float32, gaze_rad: Float32) -> UInt8:
+        """weights float32 [n, 52], head_rad [n, 3], gaze_rad [n, 2] -> uint8 [n, size, size, 4] RGBA.
+
+        In one pass on a GPU, one after the other on the CPU.
+        """
+        faces = self._checked((len(weights),), weights, head_rad, gaze_rad)
+        if not len(faces):
+            return np.zeros((0, self.size, self.size, 4), np.uint8)
+        pictures = self._on_backend(lambda backend: _draw_all(backend, faces))
+        return np.stack([scaled(picture, self.size) for picture in pictures])
+
+    def draw_yuv420(
+        self,
+        weights: Float32,
+        head_rad: Float32,
+        gaze_rad: Float32,
+        sizes: Sequence[int],
+        matrix: Float32,
+    ) -> list[UInt8]:
+        """As draw_batch, each picture at its own size (even, at most 512) as planes Y, U, V below each other,
+        uint8 [3 / 2 size, size]; scaled and converted on the device that draws.
+
+        matrix: float32 [3, 4], rows Y, U, V over columns R, G, B (0..255) and 1.
+        """
+        faces = self._checked((len(weights),), weights, head_rad, gaze_rad)
+
+        if not len(faces):
+            return []
+
+        def work(backend: Backend) -> list[UInt8]:
+            if isinstance(backend, BatchBackend):
+                return backend.draw_yuv420(faces, sizes, matrix)
+            pictures = _draw_all(backend, faces)
+            return [yuv420(scaled(p, size), matrix) for p, size in zip(pictures, sizes, strict=True)]
+
+        return self._on_backend(work)
+
+    def _checked(
+        self, leading: tuple[int, ...], weights: Float32, head_rad: Float32, gaze_rad: Float32
+    ) -> Faces:
+        """ValueError for another shape and for numbers that are none."""
+        for array, name, count in (
+            (weights, "weights", len(self.names)),
+            (head_rad, "head_rad", 3),
+            (gaze_rad, "gaze_rad", 2),
         ):
-            if np.shape(array) != shape or not np.isfinite(array).all():
-                raise ValueError(f"{name} must be {shape[0]} finite numbers, not {array!r}")
-        weights, head_rad, gaze_rad = (np.asarray(a, np.float32) for a in (weights, head_rad, gaze_rad))
-        picture = self._backend.draw(control_vector(weights, head_rad, gaze_rad), weights, head_rad, gaze_rad)
-        if picture.shape[0] != self.size:
-            picture = cv2.resize(picture, (self.size, self.size), interpolation=cv2.INTER_AREA)
-        return picture
+            if np.shape(array) != (*leading, count) or not np.isfinite(array).all():
+                raise ValueError(f"{name} must be {count} finite numbers for each face, not {array!r}")
+        return Faces(*(np.asarray(a, np.float32) for a in (weights, head_rad, gaze_rad)))
+
+    def _on_backend(self, work: Callable[[Backend], T]) -> T:
+        try:
+            return work(self._backend)
+        except DeviceFull as error:
+            if self._fall_back is None:
+                raise
+            logger.warning("drawing on the CPU from now on: %s", error)
+            self._backend, self.device = self._fall_back(shrink_for(self.size, self._config["size"]))
+            self._fall_back = None
+        return work(self._backend)
+
+
+def _draw_all(backend: Backend, faces: Faces) -> UInt8:
+    """uint8 [n, side, side, 4], of the back end's side."""
+    if isinstance(backend, BatchBackend):
+        return backend.draw_batch(faces)
+    rows = zip(faces.controls, faces.weights, faces.head_rad, faces.gaze_rad, strict=True)
+    return np.stack([backend.draw(*row) for row in rows])
 
 
 def shrink_for(size: int, full: int) -> int:

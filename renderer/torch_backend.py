@@ -2,51 +2,124 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from safetensors.torch import load_file
+from torch import Tensor
 
+from renderer.backend import DeviceFull, Faces, Float32, UInt8
 from renderer.geometry import Geometry
 from renderer.rig import load_rig
+from renderer.torch_device import BatchSpline, scaled, to_rgb, to_rgba, to_yuv420
 from renderer.torch_generator import build
 
-Float32 = NDArray[np.float32]
-UInt8 = NDArray[np.uint8]
+logger = logging.getLogger(__name__)
+MOST = 128
+"Pictures in one pass, until the device turns out to have no memory for so many."
+T = TypeVar("T")
 
 
 class TorchBackend:
     """Draws with PyTorch; bf16 convolutions on CUDA, fp32 elsewhere."""
 
     def __init__(self, folder: Path, config: dict[str, Any], device: str) -> None:
+        """DeviceFull."""
         self.device = torch.device(device)
         self.geometry = Geometry(load_rig(folder / "rig.safetensors"))
         net = build(config["generator"])
         net.load_state_dict({k: v.float() for k, v in load_file(folder / "generator.safetensors").items()})
-        self._net = net.eval().requires_grad_(False).to(self.device, memory_format=torch.channels_last)
+        self._most = MOST
+        try:
+            self._net = net.eval().requires_grad_(False).to(self.device, memory_format=torch.channels_last)
+            self._spline = BatchSpline(self.geometry.spline).to(self.device)
+        except torch.OutOfMemoryError as error:
+            raise DeviceFull(_in_a_line(error)) from None
+
+    def draw(self, controls: Float32, weights: Float32, head_rad: Float32, gaze_rad: Float32) -> UInt8:
+        """uint8 [512, 512, 4], RGBA, opaque. DeviceFull."""
+        picture: UInt8 = self.draw_batch(Faces(weights[None], head_rad[None], gaze_rad[None]))[0]
+        return picture
 
     def at(self, shrink: int) -> TorchBackend:
         """Itself: it draws 512 whatever is shown, and Portrait scales."""
         return self
 
     @torch.inference_mode()  # type: ignore[untyped-decorator]
-    def draw(self, controls: Float32, weights: Float32, head_rad: Float32, gaze_rad: Float32) -> UInt8:
-        """uint8 [512, 512, 4], RGBA, opaque."""
-        guides = self.geometry.guides(weights, head_rad, gaze_rad)
-        arrays = {
-            "controls": controls,
-            "masks": guides.masks.astype(np.float32) / 255,
-            "warp": guides.warp,
-            "affines": guides.affines,
-            "openings": guides.openings.astype(np.float32) / 255,
+    def draw_batch(self, faces: Faces) -> UInt8:
+        """uint8 [n, 512, 512, 4], RGBA, opaque. DeviceFull."""
+        return np.concatenate(self._in_pieces(faces, lambda part, _: _fetch(to_rgba(self._rgb(part)))))
+
+    @torch.inference_mode()  # type: ignore[untyped-decorator]
+    def draw_yuv420(self, faces: Faces, sizes: Sequence[int], matrix: Float32) -> list[UInt8]:
+        """See BatchBackend. One pass for all sizes; scaled and converted on the device."""
+
+        def work(part: Faces, start: int) -> list[UInt8]:
+            rgb = self._rgb(part)
+            wanted = np.array(sizes[start : start + len(part)])
+            made: dict[int, UInt8] = {}
+            for size in set(wanted.tolist()):
+                rows = np.flatnonzero(wanted == size)
+                chosen = rgb if len(rows) == len(rgb) else rgb[self._put(rows)]
+                planes = _fetch(to_yuv420(scaled(chosen, size), self._put(matrix)))
+                made.update(zip(rows.tolist(), planes, strict=True))
+            return [made[row] for row in range(len(part))]
+
+        return [picture for piece in self._in_pieces(faces, work) for picture in piece]
+
+    def _in_pieces(self, faces: Faces, work: Callable[[Faces, int], T]) -> list[T]:
+        """`work` on all faces in order, in pieces as large as the device has memory for; each is told its
+        start."""
+        done: list[T] = []
+        start = 0
+        while start < len(faces):
+            part = faces[start : start + self._most]
+            reason = None
+            try:
+                done.append(work(part, start))
+                start += len(part)
+            except torch.OutOfMemoryError as error:
+                reason = _in_a_line(error)
+            if reason is not None:  # here, where the exception no longer holds the tensors
+                if self.device.type == "cuda":
+                    torch.cuda.empty_cache()
+                if len(part) == 1:
+                    raise DeviceFull(reason)
+                self._most = len(part) // 2
+                logger.warning("no memory for %d pictures at once, %d now: %s", len(part), self._most, reason)
+        return done
+
+    def _rgb(self, faces: Faces) -> Tensor:
+        """float32 [n, 3, 512, 512] on the device, RGB, whole numbers 0..255."""
+        outlines = [
+            self.geometry.outlines(*face)
+            for face in zip(faces.weights, faces.head_rad, faces.gaze_rad, strict=True)
+        ]
+        geometry = {
+            "controls": self._put(faces.controls),
+            "masks": self._put(np.stack([o.masks for o in outlines])).float() / 255,
+            "warp": self._spline(self._put(np.stack([o.control for o in outlines]))),
+            "affines": self._put(np.stack([o.affines for o in outlines])),
+            "openings": self._put(np.stack([o.openings for o in outlines])).float() / 255,
         }
-        geometry = {k: torch.from_numpy(v)[None].to(self.device) for k, v in arrays.items()}
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
-            picture = self._net(geometry)[0]
-        picture = ((picture.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).permute(1, 2, 0).flip(2)
-        alpha = torch.full_like(picture[:, :, :1], 255)
-        rgba: UInt8 = torch.cat([picture, alpha], 2).contiguous().cpu().numpy()
-        return rgba
+            return to_rgb(self._net(geometry))
+
+    def _put(self, array: np.ndarray[Any, Any]) -> Tensor:
+        tensor = torch.from_numpy(np.ascontiguousarray(array))
+        if self.device.type == "cuda":
+            tensor = tensor.pin_memory()
+        return tensor.to(self.device, non_blocking=True)
+
+
+def _fetch(pictures: Tensor) -> UInt8:
+    fetched: UInt8 = pictures.cpu().numpy()
+    return fetched
+
+
+def _in_a_line(error: BaseException) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -21,6 +21,7 @@ TRAINING_ONLY = {"librosa", "scipy", "onnx", "onnxscript", "pypinyin", "sklearn"
 TORCH = {"torch", "transformers"}
 TORCH_ALLOWED = {
     "renderer.torch_backend",
+    "renderer.torch_device",
     "renderer.torch_generator",
     "renderer.portrait",
     "text_emotion.hugging_face",

@@ -18,8 +18,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from renderer.backend import control_vector
 from renderer.geometry import SIZE, Geometry
-from renderer.portrait import control_vector
 from renderer.rig import Rig
 
 FACE = 240

@@ -24,9 +24,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from avatar_engine.weights import write_manifest
+from renderer.backend import control_vector
 from renderer.geometry import BOX_SIZE, BOX_START, CELLS
 from renderer.onnx_backend import OnnxBackend
-from renderer.portrait import control_vector
 from renderer.rig import load_rig
 from renderer.torch_generator import Generator, ModulatedConv, lay_into_canvas
 from renderer.training.dataset import Controls, face_controls, is_validation, read_labels

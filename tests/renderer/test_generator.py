@@ -5,9 +5,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from renderer.backend import control_vector
 from renderer.compose import Composer, average_subpixels, make_textures, shuffle
 from renderer.geometry import CELLS, SIZE, Geometry, Guides, box_feather
-from renderer.portrait import control_vector
 from renderer.rig import Rig
 from renderer.torch_generator import (
     Generator,

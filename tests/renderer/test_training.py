@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from avatar_engine.names import ARKIT_NAMES
 from avatar_engine.weights import verify
 from renderer import Portrait
-from renderer.portrait import control_vector
+from renderer.backend import control_vector
 from renderer.rig import Rig
 from renderer.torch_backend import TorchBackend
 from renderer.torch_generator import GeneratorConfig

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
+from avatar_engine import assembly
 from avatar_engine.config import MotionOptions
 from avatar_engine.drivers.live.interface import SessionOptions
+from avatar_engine.drivers.live.worker.models import ShippedModels
+from avatar_engine.drivers.live.worker.stage import i420
+from avatar_engine.errors import UsageError
 from avatar_engine.names import ARKIT_INDEX
 from avatar_engine.session import Session
+from renderer import Portrait
 from tests.support import session_fakes
 from tests.support.film_fakes import SketchedFace
 
@@ -48,6 +54,116 @@ class SlowCast(SketchedCast):
 
 def slow() -> SlowCast:
     return SlowCast()
+
+
+class SketchedPress:
+    """Draws many faces at once, as a GPU does; counts how many."""
+
+    def __init__(self) -> None:
+        self.batches: list[int] = []
+        self.breaks_on: set[int] = set()
+        "Sizes."
+
+    def draw_yuv420(
+        self, weights: np.ndarray, head: np.ndarray, gaze: np.ndarray, sizes: Sequence[int], _: np.ndarray
+    ) -> list[np.ndarray]:
+        self.batches.append(len(weights))
+        if self.breaks_on & set(sizes):
+            raise UsageError("the press broke")
+        faces = zip(weights, head, gaze, sizes, strict=True)
+        return [i420(SketchedFace(size).draw(*face)) for *face, size in faces]
+
+
+class PressedFace(SketchedFace):
+    def __init__(self, size: int, press: SketchedPress) -> None:
+        super().__init__(size)
+        self.press = press
+
+
+class PressedCast(SketchedCast):
+    """All sessions are drawn in batches."""
+
+    def __init__(self) -> None:
+        self.press = SketchedPress()
+
+    def renderer(self, avatar: str, size: int) -> PressedFace:
+        return PressedFace(size, self.press)
+
+
+def pressed() -> PressedCast:
+    return PressedCast()
+
+
+UNLUCKY = 13
+"A seed."
+
+
+class UnluckyCast(PressedCast):
+    """The session of this seed breaks in its second second; the others live."""
+
+    def session(self, options: SessionOptions) -> Session:
+        session = super().session(options)
+        if options.seed == UNLUCKY:
+            push, left = session.push_silence, iter(range(30))
+
+            def fragile(samples: int) -> None:
+                if next(left, None) is None:
+                    raise UsageError("the thread broke")
+                push(samples)
+
+            session.push_silence = fragile  # type: ignore[method-assign]
+        return session
+
+
+def unlucky() -> UnluckyCast:
+    return UnluckyCast()
+
+
+class _Tired(SketchedFace):
+    """Works on its 10th picture for so many processor seconds."""
+
+    def __init__(self, size: int, seconds: float) -> None:
+        super().__init__(size)
+        self._seconds = seconds
+
+    def draw(self, *face: np.ndarray) -> np.ndarray:
+        start = time.process_time()
+        while self.drawn == 10 and time.process_time() - start < self._seconds:
+            pass
+        return super().draw(*face)
+
+
+class SlowlyDrawnCast(SketchedCast):
+    seconds = 1.4
+
+    def renderer(self, avatar: str, size: int) -> SketchedFace:
+        return _Tired(size, self.seconds)
+
+
+def slowly_drawn() -> SlowlyDrawnCast:
+    return SlowlyDrawnCast()
+
+
+class EndlessCast(SlowlyDrawnCast):
+    seconds = float("inf")
+
+
+def endless() -> EndlessCast:
+    return EndlessCast()
+
+
+class TorchModels(ShippedModels):
+    """What is shipped as a GPU draws it, with PyTorch, here on the CPU."""
+
+    def load(self, avatar: str) -> Portrait:
+        import torch
+
+        from renderer.torch_backend import TorchBackend
+
+        torch.set_num_threads(1)
+        facts = assembly.find_avatar(avatar)
+        backend = TorchBackend(facts.folder, facts.config, "cpu")
+        return Portrait(backend, facts.config, max(facts.config["sizes"]), "cpu (PyTorch)")
 
 
 class _OwnLoudness(session_fakes.LoudnessStream):

@@ -11,7 +11,7 @@ import logging
 import math
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -33,12 +33,14 @@ from avatar_engine.drivers.live.webrtc.ice import IceServer, NetworkOptions
 from avatar_engine.drivers.live.webrtc.peers import Peers
 from avatar_engine.drivers.live.worker.handle import WorkerProcess, default_threads
 from avatar_engine.drivers.live.worker.models import ShippedModels
-from avatar_engine.drivers.live.worker.pool import Pool
+from avatar_engine.drivers.live.worker.pool import Pool, SharedWorker
 from avatar_engine.drivers.live.worker.wire import OpenModels
 from avatar_engine.errors import UsageError
 
 logger = logging.getLogger(__name__)
 MEASURED_FRAMES = 6
+MEASURED_BATCH = 8
+"Faces at once, where they are drawn at once."
 OTHER_COST_S = 0.0015
 "Processor seconds a frame for sound, packets and the event loop: about what one viewer costs."
 RETRY_AFTER_S = 10
@@ -71,6 +73,12 @@ class MediaOptions:
     "The default size is the largest whose session leaves the rest of this machine to a browser on it."
     admitted_share: float = 0.85
     "All sessions together may take so much of it."
+    shared_worker: bool | None = None
+    """One worker for all sessions, which draws them in batches, instead of one for each; None: where a GPU
+    draws."""
+    spare_worker: bool = True
+    """A warm one waits to replace one that is lost within a second; else that takes as long as the start.
+    On a GPU it has its own context and weights there."""
     open_models: OpenModels | None = None
     "What workers draw with; None: what is shipped."
 
@@ -112,11 +120,14 @@ class LiveEngine:
         self.ready = False
         self.cost_s: dict[int, float] = {}
         "Processor seconds of one frame at each size, as measured at the start."
+        self.worker_s: dict[int, float] = {}
+        "Seconds that one frame takes of the worker that all sessions share; empty where each has its own."
         self._meters = Meters()
         self._sessions: set[LivePerformance] = set()
         self._opening: list[int] = []
         self._closed = False
         self._pool: Pool | None = None
+        self._shared: SharedWorker | None = None
         self._executor = ThreadPoolExecutor(max_workers=_cores(), thread_name_prefix="encode")
 
     async def start(self) -> None:
@@ -125,25 +136,41 @@ class LiveEngine:
         options = self._options
         open_models = options.open_models or partial(ShippedModels, options.device, options.threads)
         largest = max(self.sizes)
-        self._pool = Pool(lambda: WorkerProcess(open_models, largest), options.avatar, largest)
+        self._pool = Pool(
+            lambda: WorkerProcess(open_models), options.avatar, largest, keeps_spare=options.spare_worker
+        )
         # What begin() will need for its first text is loaded while the worker loads its models.
         worker, _ = await asyncio.gather(
             self._pool.start(), asyncio.to_thread(assembly.sentences_of, "Warm up.")
         )
-        drawn = await worker.measure(options.avatar, self.sizes, MEASURED_FRAMES)
-        encoded = await asyncio.to_thread(_encoding_costs, self.sizes)
-        self.cost_s = {size: drawn[size] + encoded[size] + OTHER_COST_S for size in self.sizes}
         self.device = worker.device
-        fitting = [size for size in self.sizes if self.cost_s[size] <= self._budget(options.default_share)]
+        await self._measure(worker)
+        fitting = [size for size in self.sizes if self._share([size]) <= options.default_share]
         self.default_size = max(fitting, default=min(self.sizes))
-        costs = ", ".join(f"{size}: {cost * 1000:.1f} ms" for size, cost in self.cost_s.items())
-        logger.info(
-            "a frame costs %s of %.0f ms; default size %d", costs, self._budget(1) * 1000, self.default_size
-        )
+        logger.info("default size %d", self.default_size)
         # What was loaded stays: looking through it for garbage would stop all sessions for 0.1 s.
         gc.collect()
         gc.freeze()
         self.ready = True
+
+    async def _measure(self, worker: WorkerProcess) -> None:
+        """What a frame costs, and, by where it is drawn, whether sessions share a worker."""
+        avatar, chosen = self._options.avatar, self._options.shared_worker
+        drawn = await worker.measure(avatar, self.sizes, MEASURED_FRAMES)
+        if chosen if chosen is not None else worker.device.startswith("cuda"):
+            alone, drawn = drawn, await worker.measure(avatar, self.sizes, MEASURED_FRAMES, MEASURED_BATCH)
+            self._shared = SharedWorker(self._pool) if self._pool is not None else None
+            self.worker_s = {size: drawn[size].wall_s for size in self.sizes}
+            times = (f"{k}: {alone[k].wall_s * 1000:.1f}, {s * 1000:.1f}" for k, s in self.worker_s.items())
+            logger.info(
+                "one worker for all; a frame takes it (ms, alone and in a batch of %d) %s",
+                MEASURED_BATCH,
+                "; ".join(times),
+            )
+        encoded = await asyncio.to_thread(_encoding_costs, self.sizes)
+        self.cost_s = {size: drawn[size].processor_s + encoded[size] + OTHER_COST_S for size in self.sizes}
+        costs = ", ".join(f"{size}: {cost * 1000:.1f} ms" for size, cost in self.cost_s.items())
+        logger.info("a frame costs %s of %.0f ms of processor time", costs, self._budget() * 1000)
 
     async def open(self, options: SessionOptions) -> LivePerformance:
         """See interface.Engine."""
@@ -153,17 +180,17 @@ class LiveEngine:
         if self._closed or not self.ready or self._pool is None:
             raise Full("the engine is not ready", RETRY_AFTER_S)
         self._admit(options.size)
-        pool = self._pool
+        take = (self._shared or self._pool).seat
         self._opening.append(options.size)
         try:
-            worker = await pool.take()
+            worker = await take()
         finally:
             self._opening.remove(options.size)
         if self._closed:
             worker.end()
             raise Full("the engine is closing", RETRY_AFTER_S)
         around = Surroundings(
-            take_worker=pool.take,
+            take_worker=take,
             open_audience=partial(Peers, self._network, self._options.max_viewers),
             offload=self._offload,
             meters=self._meters,
@@ -178,6 +205,8 @@ class LiveEngine:
         """See interface.Engine. Fine to call twice."""
         self._closed, self.ready = True, False
         await asyncio.gather(*(session.close("the server is going down") for session in list(self._sessions)))
+        if self._shared is not None:
+            self._shared.end()
         if self._pool is not None:
             await self._pool.close()
         self._executor.shutdown(wait=False, cancel_futures=True)
@@ -190,27 +219,31 @@ class LiveEngine:
             "viewers": float(sum(session.viewers for session in self._sessions)),
             "queue_depth": float(sum(session.queue_depth for session in self._sessions)),
             "memory_bytes": _memory_bytes(),
-            "admitted_cost_share": self._taken() / self._budget(1) if self.cost_s else 0.0,
+            "admitted_cost_share": self._share(self._taken()),
         }
 
     def _forget(self, session: Performance) -> None:
         self._sessions = {other for other in self._sessions if other is not session}
 
-    def _budget(self, share: float) -> float:
-        """Processor seconds that `share` of this machine has for one frame's time."""
-        return share * _cores() / FRAME_RATE
+    def _budget(self) -> float:
+        """Processor seconds that this machine has in one frame's time."""
+        return _cores() / FRAME_RATE
 
-    def _taken(self) -> float:
-        """Of those that are on or are being opened: what was measured at the start, whatever they look like
-        now: who has no viewer now may have one soon."""
-        sizes = [session.options.size for session in self._sessions] + self._opening
-        return sum(self.cost_s[size] for size in sizes)
+    def _taken(self) -> list[int]:
+        """Sizes of those that are on or are being opened, whatever they look like now: who has no viewer now
+        may have one soon."""
+        return [session.options.size for session in self._sessions] + self._opening
+
+    def _share(self, sizes: Sequence[int]) -> float:
+        """Of what this machine has, how much sessions of these sizes take by what was measured at the start:
+        of its processors, or of the worker they share, whichever is more."""
+        processors = sum(self.cost_s.get(size, 0.0) for size in sizes) / self._budget()
+        return max(processors, sum(self.worker_s.get(size, 0.0) for size in sizes) * FRAME_RATE)
 
     def _admit(self, size: int) -> None:
-        on = len(self._sessions) + len(self._opening)
-        most, budget = self._options.max_sessions, self._budget(self._options.admitted_share)
+        on, most = len(self._sessions) + len(self._opening), self._options.max_sessions
         # One session always fits, be it at less than 25 frames a second: the machine is what there is.
-        too_much = on > 0 and self._taken() + self.cost_s[size] > budget
+        too_much = on > 0 and self._share([*self._taken(), size]) > self._options.admitted_share
         if too_much or (most is not None and on >= most):
             self._meters.rejected += 1
             raise Full(

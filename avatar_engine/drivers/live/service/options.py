@@ -15,6 +15,7 @@ from avatar_engine.errors import UsageError
 
 KEY_VARIABLE = "AVATAR_ENGINE_API_KEY"
 SHORTEST_KEY = 8
+WORKERS = ("auto", "own", "shared")
 LOG_LEVELS = ("debug", "info", "warning", "error")
 ANY_ORIGIN = "*"
 LOWEST_UDP_PORT = 1_024
@@ -44,6 +45,9 @@ class ServeOptions:
     udp_ports: tuple[int, int] | None = None
     "First and last one for media; None: any."
     device: str = "auto"
+    workers: str = "auto"
+    "One of WORKERS."
+    spare_worker: bool = True
     max_sessions: int = 0
     max_viewers: int = 8
     abandoned_s: float = 60.0
@@ -97,6 +101,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--turn-password", metavar="PASSWORD", help="for all --turn (or $AVATAR_ENGINE_TURN_PASSWORD)")
     add("--udp-ports", metavar="A-B", help="ports for media, both included (default: any)")
     add("--device", default=own.device, choices=DEVICES, help=f"(default {own.device})")
+    add(
+        "--workers",
+        default=own.workers,
+        choices=WORKERS,
+        help="a process for each session, or one that draws all in batches (default auto: own on the CPU,"
+        " shared on a GPU)",
+    )
+    add(
+        "--no-spare-worker",
+        action="store_false",
+        dest="spare_worker",
+        help="keep no warm process for the one that is lost: saves its memory, on a GPU too, and makes a"
+        " replacement take seconds",
+    )
     add(
         "--max-sessions",
         type=int,
@@ -164,6 +182,8 @@ def from_arguments(given: argparse.Namespace, environment: Mapping[str, str]) ->
         ice=_ice(given, environment),
         udp_ports=_ports(given.udp_ports),
         device=given.device,
+        workers=given.workers,
+        spare_worker=given.spare_worker,
         max_sessions=given.max_sessions,
         max_viewers=given.max_viewers,
         abandoned_s=given.abandoned_s,

@@ -157,6 +157,8 @@ def build(options: ServeOptions) -> tuple[Engine, Speech]:
     helpers = tuple(IceServer(help.url, help.username, help.credential) for help in options.ice)
     media = MediaOptions(
         device=options.device,
+        shared_worker=None if options.workers == "auto" else options.workers == "shared",
+        spare_worker=options.spare_worker,
         host=options.host,
         ice_servers=helpers,
         udp_ports=options.udp_ports,

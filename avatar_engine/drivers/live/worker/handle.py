@@ -5,24 +5,33 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import os
-from collections import deque
 from collections.abc import Callable
+from functools import partial
+from itertools import count
 from multiprocessing.process import BaseProcess
 from typing import ClassVar, Protocol, TypeVar
 
+from avatar_engine.clock import frame_count
 from avatar_engine.drivers.live.worker import process
+from avatar_engine.drivers.live.worker.channel import Channel, open_pipe
 from avatar_engine.drivers.live.worker.ring import Ring
+from avatar_engine.drivers.live.worker.watch import LOOK_S, Watch, activity_of
 from avatar_engine.drivers.live.worker.wire import (
     Broke,
+    Cost,
+    Enter,
+    Entered,
     Framed,
+    FromSeat,
     FromWorker,
+    Leave,
     Measure,
     Measured,
     Open,
     OpenModels,
     Ready,
     Tell,
-    ToWorker,
+    ToSeat,
     Warm,
 )
 from avatar_engine.errors import AvatarError
@@ -32,10 +41,8 @@ ANSWER_S = 30.0
 "So long a worker may take to load its models."
 END_S = 0.5
 "So long it may take to end by itself."
-UNANSWERED = 24
-"Slots on their way at once: a pipe takes some 200 KB, and a full one would make the server wait."
 HELD_BACK = 250
-"Slots (10 s) that wait for a worker that does not answer, until it is given up."
+"Slots (10 s) that a session's worker may be behind, until it is given up."
 
 AnswerT = TypeVar("AnswerT")
 
@@ -65,43 +72,43 @@ class Worker(Protocol):
 
 
 class WorkerProcess:
-    """One spawned process, its pipe and its ring."""
+    """One spawned process and its pipe; sessions take seats in it."""
 
     pids: ClassVar[set[int]] = set()
     "Of those that have not ended."
 
-    def __init__(self, open_models: OpenModels, largest: int) -> None:
+    def __init__(self, open_models: OpenModels) -> None:
         """Starts the process; it loads nothing before `warm`."""
-        self._ring = Ring.create(largest)
+        ours, theirs = open_pipe()
         context = multiprocessing.get_context("spawn")
-        self._pipe, theirs = context.Pipe()
         self._process: BaseProcess = context.Process(
-            target=process.run,
-            args=(theirs, open_models, self._ring.name, largest),
-            name="avatar-worker",
-            daemon=True,
+            target=process.run, args=(theirs, open_models), name="avatar-worker", daemon=True
         )
         try:
             self._process.start()
         except BaseException:
-            self._ring.unlink()
+            ours.close()
             raise
-        theirs.close()
-        self.pids.add(self._process.pid or 0)
+        finally:
+            theirs.close()
+        pid = self._process.pid or 0
+        self.pids.add(pid)
         self._loop = asyncio.get_running_loop()
-        self._loop.add_reader(self._pipe.fileno(), self._readable)
+        self._channel = Channel(ours, self._take, lambda: self._lose("its process ended"))
         self._answer: asyncio.Future[FromWorker] | None = None
-        self._on_frame: Callable[[Framed], None] | None = None
-        self._on_lost: Callable[[str], None] | None = None
-        self._behind: deque[Tell] = deque()
-        self._sent = self._answered = -1
+        self._seats: dict[int, Seat] = {}
+        self._numbers = count()
+        self._watch = Watch(partial(activity_of, pid), self._loop.time())
+        self._looking: asyncio.TimerHandle | None = None
         self._over: str | None = None
+        self.is_shared = False
+        "Whether it stays when its last session leaves."
         self.device = ""
         self.lookahead_samples = 0
 
     @property
     def pid(self) -> int | None:
-        return self._process.pid
+        return None if self._over is not None else self._process.pid
 
     @property
     def is_alive(self) -> bool:
@@ -110,47 +117,56 @@ class WorkerProcess:
     async def warm(self, avatar: str, size: int) -> None:
         """Load the models of an avatar. WorkerError."""
         ready = await self._ask(Warm(avatar, size), Ready)
-        self._ring.unlink()  # both have it: from now on no kill can leave it behind
         self.device, self.lookahead_samples = ready.device, ready.lookahead_samples
 
-    async def measure(self, avatar: str, sizes: tuple[int, ...], frames: int) -> dict[int, float]:
-        """Processor seconds of a frame at each size. WorkerError."""
-        return (await self._ask(Measure(avatar, sizes, frames), Measured)).cost_s
+    async def measure(
+        self, avatar: str, sizes: tuple[int, ...], frames: int, together: int = 1
+    ) -> dict[int, Cost]:
+        """What a frame costs at each size, where so many are drawn at once. WorkerError."""
+        return (await self._ask(Measure(avatar, sizes, frames, together), Measured)).cost
 
-    def open(self, message: Open, on_frame: Callable[[Framed], None], on_lost: Callable[[str], None]) -> None:
-        self._on_frame, self._on_lost = on_frame, on_lost
-        self._sent = self._answered = message.first_slot - 1
-        self._send(message)
-
-    def tell(self, slot: Tell) -> None:
-        self._behind.append(slot)
-        if len(self._behind) > HELD_BACK:
-            self._lose("it does not answer")
-        self._flush()
-
-    def read(self, number: int, size: int) -> UInt8 | None:
-        return None if self._over is not None else self._ring.read(number, size)
+    def seat(self) -> Seat:
+        """A place for one session."""
+        return Seat(self, next(self._numbers))
 
     def end(self) -> None:
-        self._on_lost = None
+        """The end of all its sessions. Fine to call twice."""
         self._lose("it was ended")
 
-    def _flush(self) -> None:
-        while self._behind and self._sent - self._answered < UNANSWERED:
-            slot = self._behind.popleft()
-            self._sent = slot.index
-            self._send(slot)
+    # What seats call.
 
-    def _send(self, message: ToWorker) -> None:
-        if self._over is None:
-            try:
-                self._pipe.send(message)
-            except OSError:
-                self._lose("its pipe is closed")
+    def enter(self, seat: Seat, message: Enter) -> None:
+        """`lost` of the seat is called at once where the process has ended."""
+        if self._over is not None:
+            seat.lost(self._over)
+            return
+        self._seats[message.seat] = seat
+        self._channel.send(message)
+        if self._looking is None:
+            self._watch.heard()
+            self._looking = self._loop.call_later(LOOK_S, self._look)
 
-    async def _ask(self, message: ToWorker, kind: type[AnswerT]) -> AnswerT:
+    def tell(self, number: int, slot: Tell) -> None:
+        self._channel.send(ToSeat(number, slot))
+
+    def leave(self, number: int) -> None:
+        self._seats.pop(number, None)
+        self._channel.send(Leave(number))
+        if not self._seats and not self.is_shared:
+            self.end()
+
+    def _look(self) -> None:
+        """Whether it hangs, as long as it has sessions."""
+        seats = self._seats.values()
+        owes, is_loading = any(seat.is_owed for seat in seats), any(seat.is_entering for seat in seats)
+        reason = self._watch.look(self._loop.time(), owes=owes, is_loading=is_loading)
+        self._looking = self._loop.call_later(LOOK_S, self._look) if seats else None
+        if reason is not None:
+            self._lose(reason)
+
+    async def _ask(self, message: Warm | Measure, kind: type[AnswerT]) -> AnswerT:
         self._answer = self._loop.create_future()
-        self._send(message)
+        self._channel.send(message)
         if self._over is not None:
             raise WorkerError(f"a worker was lost: {self._over}")
         try:
@@ -163,19 +179,12 @@ class WorkerProcess:
         assert isinstance(answer, kind)
         return answer
 
-    def _readable(self) -> None:
-        try:
-            while self._over is None and self._pipe.poll():
-                self._take(self._pipe.recv())
-        except (EOFError, OSError):
-            self._lose("its process ended")
-
     def _take(self, message: FromWorker) -> None:
-        if isinstance(message, Framed):
-            self._answered = max(self._answered, message.index)
-            self._flush()
-            if self._on_frame is not None:
-                self._on_frame(message)
+        self._watch.heard()
+        if isinstance(message, FromSeat | Entered):
+            seat = self._seats.get(message.seat)  # None: it has left meanwhile
+            if seat is not None:
+                seat.take(message)
         elif isinstance(message, Broke):
             self._lose(message.message)
         elif self._answer is not None and not self._answer.done():
@@ -186,25 +195,103 @@ class WorkerProcess:
         if self._over is not None:
             return
         self._over = why
-        self._loop.remove_reader(self._pipe.fileno())
-        self._pipe.close()
-        self._ring.unlink()
+        self._channel.close()
+        if self._looking is not None:
+            self._looking.cancel()
         if self._answer is not None and not self._answer.done():
             self._answer.set_exception(WorkerError(f"a worker was lost: {why}"))
-        self._loop.run_in_executor(None, _bury, self._process, self._ring)
+        seats, self._seats = list(self._seats.values()), {}
+        self._loop.run_in_executor(None, _bury, self._process)
+        for seat in seats:
+            seat.lost(why)
+
+
+class Seat:
+    """One session's place in a worker: its slots, and the ring with its pictures, which no other session has.
+    Implements Worker."""
+
+    def __init__(self, worker: WorkerProcess, number: int) -> None:
+        self._worker = worker
+        self._number = number
+        self._ring: Ring | None = None
+        self._on_frame: Callable[[Framed], None] | None = None
+        self._on_lost: Callable[[str], None] | None = None
+        self._sent = self._answered = -1
+        self._is_over = False
+        self.is_entering = False
+        "The worker loads what the session needs."
+
+    @property
+    def lookahead_samples(self) -> int:
+        return self._worker.lookahead_samples
+
+    @property
+    def is_owed(self) -> bool:
+        """Whether the worker is to say something: all slots but the last few, which wait for what follows."""
+        return self.is_entering or self._sent - self._answered > frame_count(self.lookahead_samples)
+
+    def open(self, message: Open, on_frame: Callable[[Framed], None], on_lost: Callable[[str], None]) -> None:
+        self._on_frame, self._on_lost = on_frame, on_lost
+        self._sent = self._answered = message.first_slot - 1
+        self._ring = Ring.create(message.options.size)
+        self.is_entering = True
+        self._worker.enter(self, Enter(self._number, message, self._ring.name))
+
+    def tell(self, slot: Tell) -> None:
+        if self._is_over:
+            return
+        self._sent = slot.index
+        self._worker.tell(self._number, slot)
+        if self._sent - self._answered > HELD_BACK:
+            self._give_up("it does not keep up")
+
+    def read(self, number: int, size: int) -> UInt8 | None:
+        ring = self._ring
+        return None if self._is_over or ring is None else ring.read(number, size)
+
+    def end(self) -> None:
+        if not self._is_over:
+            self._on_lost = None
+            self._give_up("it was ended")
+
+    def take(self, message: FromSeat | Entered) -> None:
+        """What the worker says of it."""
+        if isinstance(message, Entered):
+            self.is_entering = False
+            if self._ring is not None:
+                self._ring.unlink()  # both have it: from now on no kill can leave it behind
+        elif isinstance(message.said, Broke):
+            self._give_up(message.said.message)
+        else:
+            self._answered = max(self._answered, message.said.index)
+            if self._on_frame is not None:
+                self._on_frame(message.said)
+
+    def lost(self, why: str) -> None:
+        """There is no worker any more."""
+        if self._is_over:
+            return
+        self._is_over = True
+        if self._ring is not None:
+            self._ring.unlink()
+            self._ring.close()
         if self._on_lost is not None:
             self._on_lost(why)
 
+    def _give_up(self, why: str) -> None:
+        self._worker.leave(self._number)
+        self.lost(why)
 
-def _bury(dead: BaseProcess, ring: Ring) -> None:
+
+def _bury(dead: BaseProcess) -> None:
     """Wait for the process to end, with force if need be. A closed pipe ends it."""
+    pid = dead.pid or 0
     dead.join(END_S)
     if dead.is_alive():
         dead.kill()
         dead.join()
-    WorkerProcess.pids.discard(dead.pid or 0)
+    WorkerProcess.pids.discard(pid)
     dead.close()
-    ring.close()
 
 
 def default_threads() -> int:

@@ -4,14 +4,32 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from avatar_engine import assembly
 from avatar_engine.config import MotionOptions, RenderOptions
 from avatar_engine.drivers.live.interface import SessionOptions
+from avatar_engine.drivers.live.worker.wire import Press
+from avatar_engine.names import ARKIT_NAMES
 from avatar_engine.session import Session
-from avatar_engine.types import Renderer
+from avatar_engine.types import Float32, UInt8
 
 if TYPE_CHECKING:
     from renderer import Portrait
+
+
+class Sized:
+    """A portrait at another of its sizes, sharing the network; on a GPU all sizes share one press."""
+
+    def __init__(self, portrait: Portrait, size: int) -> None:
+        self._portrait = portrait.at(size)
+        self.size = size
+        self.limits = portrait.limits
+        self.device = portrait.device
+        self.press: Press | None = portrait if portrait.batches else None
+
+    def draw(self, weights: Float32, head_rad: Float32, gaze_rad: Float32) -> UInt8:
+        return self._portrait.draw(weights, head_rad, gaze_rad)
 
 
 class ShippedModels:
@@ -21,16 +39,23 @@ class ShippedModels:
         self._device = device
         self._threads = threads
         self._motion = assembly.build_motion(with_text=True)
-        self._portraits: dict[tuple[str, int], Portrait] = {}
+        self._portraits: dict[str, Portrait] = {}
+        self._sized: dict[tuple[str, int], Sized] = {}
 
     def session(self, options: SessionOptions) -> Session:
         return self._motion(MotionOptions(seed=options.seed, emotion=options.emotion))
 
-    def renderer(self, avatar: str, size: int) -> Renderer:
+    def renderer(self, avatar: str, size: int) -> Sized:
+        if avatar not in self._portraits:
+            portrait = self.load(avatar)
+            # The first picture is slow: it is drawn before anybody waits for it.
+            portrait.draw(*(np.zeros(count, np.float32) for count in (len(ARKIT_NAMES), 3, 2)))
+            self._portraits[avatar] = portrait
+        if (avatar, size) not in self._sized:
+            self._sized[avatar, size] = Sized(self._portraits[avatar], size)
+        return self._sized[avatar, size]
+
+    def load(self, avatar: str) -> Portrait:
+        """At its largest size."""
         largest = max(assembly.find_avatar(avatar).config["sizes"])
-        if (avatar, largest) not in self._portraits:
-            drawn = RenderOptions(avatar, largest, self._device, self._threads)
-            self._portraits[avatar, largest] = assembly.build_renderer(drawn)
-        if (avatar, size) not in self._portraits:
-            self._portraits[avatar, size] = self._portraits[avatar, largest].at(size)
-        return self._portraits[avatar, size]
+        return assembly.build_renderer(RenderOptions(avatar, largest, self._device, self._threads))

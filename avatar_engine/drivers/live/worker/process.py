@@ -12,28 +12,23 @@ from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from avatar_engine.drivers.live.worker.stage import Stage
-    from avatar_engine.drivers.live.worker.wire import Models, OpenModels, ToWorker
+    from avatar_engine.drivers.live.worker.wire import FromWorker, Models, OpenModels, ToWorker
 
 NICENESS = 5
 
 
-def run(pipe: Connection, open_models: OpenModels, ring_name: str, largest: int) -> None:
+def run(pipe: Connection, open_models: OpenModels) -> None:
     """Until the server hangs up."""
     _settle()
-    from avatar_engine.drivers.live.worker.ring import Ring
-    from avatar_engine.drivers.live.worker.wire import Broke
+    from avatar_engine.drivers.live.worker.wire import Broke, in_a_line
 
-    ring = Ring.attach(ring_name, largest)
     with suppress(EOFError, OSError):
         try:
-            _Server(pipe, open_models(), ring).serve()
+            _Server(pipe, open_models()).serve()
         except (EOFError, OSError):
             raise
         except Exception as error:  # whatever a model raises: the server says it in one line and goes on
-            line = (str(error) or type(error).__name__).splitlines()[0]
-            pipe.send(Broke(f"{type(error).__name__}: {line}"))
-    ring.close()
+            pipe.send(Broke(in_a_line(error)))
 
 
 def _settle() -> None:
@@ -47,39 +42,41 @@ def _settle() -> None:
 
 
 class _Server:
-    def __init__(self, pipe: Connection, models: Models, ring: object) -> None:
+    def __init__(self, pipe: Connection, models: Models) -> None:
+        from avatar_engine.drivers.live.worker.studio import Studio
+
         self._pipe = pipe
         self._models = models
-        self._ring = ring
-        self._stage: Stage | None = None
+        self._studio = Studio(models)
 
     def serve(self) -> None:
-        """Messages first, then one frame, and so on; sleeps where there is neither."""
+        """All messages first, then one batch of frames, and so on; sleeps where there is neither."""
         while True:
-            busy = self._stage is not None and self._stage.busy
-            if self._pipe.poll(0 if busy else None):
-                self._do(self._pipe.recv())
-            elif self._stage is not None and (framed := self._stage.step()) is not None:
-                self._pipe.send(framed)
+            while self._pipe.poll(0 if self._studio.busy else None):
+                answer = self._do(self._pipe.recv())
+                if answer is not None:
+                    self._pipe.send(answer)
+            for said in self._studio.draw():
+                self._pipe.send(said)
 
-    def _do(self, message: ToWorker) -> None:
+    def _do(self, message: ToWorker) -> FromWorker | None:
         from avatar_engine.drivers.live.interface import SessionOptions
-        from avatar_engine.drivers.live.worker import stage
         from avatar_engine.drivers.live.worker.ring import Ring
-        from avatar_engine.drivers.live.worker.wire import Measure, Measured, Open, Ready, Tell, Warm
+        from avatar_engine.drivers.live.worker.studio import measure
+        from avatar_engine.drivers.live.worker.wire import Enter, Leave, Measure, Measured, Ready, ToSeat
 
-        if isinstance(message, Tell):
-            assert self._stage is not None
-            self._stage.tell(message)
-        elif isinstance(message, Open):
-            assert isinstance(self._ring, Ring)
-            self._stage = stage.Stage(self._models, message.options, self._ring, message.first_slot)
-        elif isinstance(message, Warm):
-            session = self._models.session(SessionOptions(message.avatar, message.size))
-            renderer = self._models.renderer(message.avatar, message.size)
-            stage.measure(self._models, message.avatar, (message.size,), 2)  # first frames are slow
-            device = str(getattr(renderer, "device", "cpu"))
-            self._pipe.send(Ready(device, session.lookahead_samples))
-        elif isinstance(message, Measure):
-            cost = stage.measure(self._models, message.avatar, message.sizes, message.frames)
-            self._pipe.send(Measured(cost))
+        if isinstance(message, ToSeat):
+            return self._studio.tell(message.seat, message.slot)
+        if isinstance(message, Enter):
+            ring = Ring.attach(message.ring, message.session.options.size)
+            return self._studio.enter(message.seat, message.session, ring)
+        if isinstance(message, Leave):
+            self._studio.leave(message.seat)
+            return None
+        if isinstance(message, Measure):
+            m = message
+            return Measured(measure(self._models, m.avatar, m.sizes, m.frames, m.together))
+        session = self._models.session(SessionOptions(message.avatar, message.size))
+        renderer = self._models.renderer(message.avatar, message.size)
+        measure(self._models, message.avatar, (message.size,), 2)  # first frames are slow
+        return Ready(str(getattr(renderer, "device", "cpu")), session.lookahead_samples)

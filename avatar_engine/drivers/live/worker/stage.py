@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -18,7 +18,7 @@ from avatar_engine.clock import SAMPLES_PER_FRAME
 from avatar_engine.drivers.live.interface import SessionOptions
 from avatar_engine.drivers.live.timeline import Begin, Emotion, Interrupt, MoreText, Note
 from avatar_engine.drivers.live.worker.ring import Ring, i420_rows
-from avatar_engine.drivers.live.worker.wire import Framed, Models, Mood, Tell
+from avatar_engine.drivers.live.worker.wire import Framed, Models, Mood, Press, Tell
 from avatar_engine.drivers.media.colour import BT601, yuv420
 from avatar_engine.drivers.motion_files.clip import Limits
 from avatar_engine.motion.mood import Present
@@ -45,10 +45,28 @@ class Draughtsman:
     def __init__(self, renderer: Renderer) -> None:
         self._renderer = renderer
         self._limits = Limits.of_avatar(renderer.limits)  # type: ignore[attr-defined]
+        self.size = renderer.size
+        self.press: Press | None = getattr(renderer, "press", None)
+        "Who draws its frames together with those of others."
+
+    def shown(self, frame: ExpressionFrame) -> ExpressionFrame:
+        return self._limits.clamp(frame)
 
     def draw(self, frame: ExpressionFrame) -> UInt8:
-        shown = self._limits.clamp(frame)
+        shown = self.shown(frame)
         return i420(self._renderer.draw(shown.weights, shown.head_rad, shown.gaze_rad))
+
+
+def draw_together(press: Press, wanted: Sequence[tuple[Draughtsman, ExpressionFrame]]) -> list[UInt8]:
+    """As each draughtsman, all of this press, would draw its frame."""
+    shown = [pen.shown(frame) for pen, frame in wanted]
+    return press.draw_yuv420(
+        np.stack([frame.weights for frame in shown]),
+        np.stack([frame.head_rad for frame in shown]),
+        np.stack([frame.gaze_rad for frame in shown]),
+        [pen.size for pen, _ in wanted],
+        BT601,
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,6 +81,19 @@ class _Moved:
     cost_s: float
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Pending:
+    """A frame whose turn it is."""
+
+    moved: _Moved
+    is_drawn: bool
+    "Whether a picture of it is wanted."
+
+    @property
+    def frame(self) -> ExpressionFrame:
+        return self.moved.frame
+
+
 class Stage:
     """One session in its worker."""
 
@@ -75,7 +106,7 @@ class Stage:
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._session = models.session(options)
-        self._pen = Draughtsman(models.renderer(options.avatar, options.size))
+        self.pen = Draughtsman(models.renderer(options.avatar, options.size))
         self._ring = ring
         self._first = first_slot
         self._now = now
@@ -107,19 +138,25 @@ class Stage:
         self._session.take_emotions()
         self._session.take_captions()
 
-    def step(self) -> Framed | None:
-        """The next frame, drawn or not; None where none waits."""
-        if not self._moved:
-            return None
+    @property
+    def due(self) -> float:
+        """When the next frame leaves; of a busy stage."""
+        return self._moved[0].due
+
+    def take(self) -> Pending:
+        """The next frame of a busy stage."""
         moved = self._moved.popleft()
-        start = time.process_time()
-        number = None
         late = bool(self._moved) and self._now() > moved.due
         stale = bool(self._moved) and self._moved[-1].epoch != moved.epoch
-        if moved.wanted and not late and not stale:
+        return Pending(moved, moved.wanted and not late and not stale)
+
+    def framed(self, pending: Pending, picture: UInt8 | None, cost_s: float) -> Framed:
+        """What is to be said of a frame that was taken; its picture, if it was drawn, goes into the ring."""
+        number = None
+        if picture is not None:
             number, self._drawn = self._drawn, self._drawn + 1
-            self._ring.write(number, self._pen.draw(moved.frame))
-        frame = moved.frame
+            self._ring.write(number, picture)
+        moved, frame = pending.moved, pending.frame
         return Framed(
             index=moved.index,
             epoch=moved.epoch,
@@ -127,9 +164,20 @@ class Stage:
             face=np.concatenate([frame.weights, frame.head_rad, frame.gaze_rad]).tobytes(),
             place=moved.place,
             mood=moved.mood,
-            cost_s=moved.cost_s + time.process_time() - start,
+            cost_s=moved.cost_s + cost_s,
             warnings=tuple(self._session.take_warnings()),
         )
+
+    def step(self) -> Framed | None:
+        """The next frame, drawn or not; None where none waits."""
+        if not self._moved:
+            return None
+        start, pending = time.process_time(), self.take()
+        picture = self.pen.draw(pending.frame) if pending.is_drawn else None
+        return self.framed(pending, picture, time.process_time() - start)
+
+    def close(self) -> None:
+        self._ring.close()
 
     def _note(self, note: Note) -> None:
         session = self._session
@@ -163,20 +211,3 @@ def _differ(told: Mood, present: Present) -> bool:
     if told.source != present.source or present.source != "audio":
         return (told.scores, told.source) != (present.probs, present.source)
     return max(abs(a - b) for a, b in zip(told.scores, present.probs, strict=True)) > TOLD_CHANGE
-
-
-def measure(models: Models, avatar: str, sizes: tuple[int, ...], frames: int) -> dict[int, float]:
-    """Processor seconds of one frame, moved, drawn and converted, at each size; the best of `frames`."""
-    session = models.session(SessionOptions(avatar, sizes[0]))
-    cost: dict[int, float] = {}
-    for size in sizes:
-        pen = Draughtsman(models.renderer(avatar, size))
-        spent: list[float] = []
-        while len(spent) < frames + 1:
-            start = time.process_time()
-            session.push_silence(SAMPLES_PER_FRAME)
-            for frame in session.iterate():
-                pen.draw(frame)
-                spent.append(time.process_time() - start)
-        cost[size] = min(spent[1:])
-    return cost

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
@@ -10,7 +10,23 @@ from avatar_engine.drivers.live.interface import SessionOptions
 from avatar_engine.drivers.live.timeline import Note
 from avatar_engine.motion.said import Place
 from avatar_engine.session import Session
-from avatar_engine.types import Float32, Renderer
+from avatar_engine.types import Float32, Renderer, UInt8
+
+
+class Press(Protocol):
+    """Draws the faces of many sessions at once, as renderer.Portrait does on a GPU."""
+
+    def draw_yuv420(
+        self,
+        weights: Float32,
+        head_rad: Float32,
+        gaze_rad: Float32,
+        sizes: Sequence[int],
+        matrix: Float32,
+    ) -> list[UInt8]:
+        """weights [n, 52], head_rad [n, 3], gaze_rad [n, 2] -> n pictures, each of its own size: planes Y, U,
+        V below each other, uint8 [3 / 2 size, size]."""
+        ...
 
 
 class Models(Protocol):
@@ -18,7 +34,8 @@ class Models(Protocol):
 
     def session(self, options: SessionOptions) -> Session: ...
     def renderer(self, avatar: str, size: int) -> Renderer:
-        """Loaded once for each avatar and size."""
+        """Loaded once for each avatar and size. One with an attribute `press` can be drawn together with
+        all that have the same."""
         ...
 
 
@@ -41,6 +58,8 @@ class Measure:
     avatar: str
     sizes: tuple[int, ...]
     frames: int
+    together: int = 1
+    "Faces that are drawn at once."
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +85,33 @@ class Tell:
     "Whether anybody looks: otherwise the face moves and is not drawn."
 
 
-ToWorker: TypeAlias = Warm | Measure | Open | Tell
+@dataclass(frozen=True, slots=True)
+class Enter:
+    """A session takes a seat. Say Entered."""
+
+    seat: int
+    "A number that no other session of this worker ever has."
+    session: Open
+    ring: str
+    "Name of the shared memory for its pictures, and only its."
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ToSeat:
+    """The next slot of one session."""
+
+    seat: int
+    slot: Tell
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """No more is wanted of this session. Nothing is said for it any more."""
+
+    seat: int
+
+
+ToWorker: TypeAlias = Warm | Measure | Enter | ToSeat | Leave
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +123,27 @@ class Ready:
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
-    """Processor seconds of all threads for one frame at each size: moved, drawn, converted."""
+class Cost:
+    """Of one frame: moved, drawn, converted."""
 
-    cost_s: dict[int, float]
+    processor_s: float
+    "Processor seconds of all threads."
+    wall_s: float
+    "Of the worker's time, alone on it: on a GPU the device's is in it."
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """The cost of a frame at each size."""
+
+    cost: dict[int, Cost]
+
+
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """The session has its stage and its ring."""
+
+    seat: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +173,22 @@ class Framed:
 
 @dataclass(frozen=True, slots=True)
 class Broke:
-    """Something raised; the worker ends."""
+    """Something raised: the session ends, or, said of no seat, the worker."""
 
     message: str
 
 
-FromWorker: TypeAlias = Ready | Measured | Framed | Broke
+@dataclass(frozen=True, slots=True, eq=False)
+class FromSeat:
+    """What one session has to say."""
+
+    seat: int
+    said: Framed | Broke
+
+
+FromWorker: TypeAlias = Ready | Measured | Entered | FromSeat | Broke
+
+
+def in_a_line(error: Exception) -> str:
+    """An exception as Broke tells it."""
+    return f"{type(error).__name__}: {(str(error) or type(error).__name__).splitlines()[0]}"

@@ -66,11 +66,11 @@ def test_a_session_is_seen_and_heard_and_leaves_nothing_behind() -> None:
         engine = await started()
         assert engine.ready and engine.default_size in engine.sizes and engine.device == "a pencil"
         assert set(engine.cost_s) == set(engine.sizes) and "ava" in engine.avatars
-        assert ring_files() <= before  # unlinked while in use: no kill can leave it behind
         performance = await engine.open(SessionOptions("ava", 256, 1))
         queue, viewer = performance.subscribe(), Viewer()
         await viewer.join(performance)
         await viewer.until("video", 5, 20)
+        assert ring_files() <= before  # unlinked while in use: no kill can leave it behind
         await performance.begin("u1", 24_000, "Hello there.")
         await performance.push("u1", pcm(syllables(0.6).repeat(2)[: 24_000 * 6 // 10]))
         await performance.end("u1")
@@ -162,7 +162,7 @@ def test_a_renderer_that_raises_is_told_in_one_line() -> None:
 def test_a_worker_that_never_gets_ready_is_an_error_and_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     async def scene() -> None:
         monkeypatch.setattr(handle, "ANSWER_S", 1.0)
-        worker = WorkerProcess(live_cast.slow, 64)
+        worker = WorkerProcess(live_cast.slow)
         pids = {worker.pid or 0}
         with pytest.raises(WorkerError, match="no answer within 1 s"):
             await worker.warm("ava", 64)

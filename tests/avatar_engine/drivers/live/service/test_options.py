@@ -40,7 +40,9 @@ def test_all_options_arrive(tmp_path: Path) -> None:
         *("--tls-cert", str(cert), "--tls-key", str(key), "--stun", "stun:stun.example:3478"),
         *("--turn", "turn:turn.example?transport=tcp", "--turn-user", "u", "--turn-password", "p"),
         *("--udp-ports", "50000-50100", "--max-sessions", "3", "--idle-s", "0"),
+        *("--workers", "shared", "--no-spare-worker"),
     )
+    assert (made.workers, made.spare_worker) == ("shared", False)
     assert made.cors_origins == ("https://shop.example",)
     assert [(helper.url, helper.username) for helper in made.ice] == [
         ("stun:stun.example:3478", None),
