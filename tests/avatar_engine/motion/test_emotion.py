@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from avatar_engine.clock import FRAME_RATE
-from avatar_engine.motion.emotion import FACES, ONSET_SECONDS, TEMPLATES, Expression, dominant, strengths
+from avatar_engine.motion.emotion import ONSET_SECONDS, Expression, dominant, strengths
+from avatar_engine.motion.templates import FACES, TEMPLATES
 from avatar_engine.names import ARKIT_INDEX, EMOTION_INDEX, EMOTION_NAMES
 
 probabilities = hnp.arrays(np.float64, len(EMOTION_NAMES), elements=st.floats(0, 1))

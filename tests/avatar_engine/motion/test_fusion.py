@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from avatar_engine.config import MotionOptions
-from avatar_engine.motion.emotion import FACES
+from avatar_engine.motion.templates import FACES
 from avatar_engine.motion.frames import Feeling, HeardFrame
 from avatar_engine.motion.fusion import REGIONS, Face, look_weights, weigh
 from avatar_engine.motion.lips import aperture

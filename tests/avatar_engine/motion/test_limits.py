@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from avatar_engine.motion.emotion import FACES
+from avatar_engine.motion.templates import FACES
 from avatar_engine.motion.fusion import weigh
 from avatar_engine.motion.limits import (
     CLOSE_BEYOND_JAW,
