@@ -19,9 +19,9 @@ from avatar_engine.clock import FRAME_RATE
 
 Float64 = NDArray[np.float64]
 
-MEDIAN_INTERVAL_S = 3.3
+MEDIAN_INTERVAL_S = 3.1
 SPREAD = 0.55
-"Standard deviation of the logarithm of intervals: the mean is then 3.8 s, 16 a minute before the occasions."
+"Standard deviation of the logarithm of intervals: the mean is then 3.6 s, 17 a minute before the occasions."
 SPEAKING_PACE = 1.55
 "How much faster the time to the next blink runs while speaking."
 LISTENING_PACE = 0.9

@@ -79,10 +79,11 @@ class Expression:
         frames only."""
         rises = np.maximum(wanted - self._wanted, 0.0)
         self._frames += 1
-        for i in np.flatnonzero((rises > 0.02) & (self._level < FAINT)):
-            self._frames[i] = 0
-            if self._rng is not None:
-                self._vary(int(i), self._rng)
+        if rises.any():
+            for i in np.flatnonzero((rises > 0.02) & (self._level < FAINT)):
+                self._frames[i] = 0
+                if self._rng is not None:
+                    self._vary(int(i), self._rng)
         self._freshness = np.minimum(1.0, self._freshness * self._fading + 2.0 * rises)
         self._wanted = wanted.copy()
         target = wanted * (self._sustained + (1.0 - self._sustained) * self._freshness)

@@ -23,7 +23,7 @@ from avatar_engine.motion.gaze import Gaze
 from avatar_engine.motion.head import STRESS, Head, Stress
 from avatar_engine.motion.limits import Limits, aperture_window, fit_aperture, in_range
 from avatar_engine.motion.lips import aperture
-from avatar_engine.motion.noise import Drift, Spring, generator
+from avatar_engine.motion.noise import Drift, Ease, generator
 from avatar_engine.motion.templates import HEADS_RAD, face_of
 from avatar_engine.names import ARKIT_INDEX, ARKIT_NAMES, EMOTION_INDEX
 from avatar_engine.types import ExpressionFrame
@@ -151,15 +151,15 @@ class Face:
         self._gaze = Gaze(generator(seed, "gaze"), options.liveliness)
         self._attention = Attention(generator(seed, "attention"))
         self._blinks = Blinks(generator(seed, "blinks"))
-        self._noise = Drift(generator(seed, "face"), len(ARKIT_NAMES), (0.5, 2.5, 8.0), (0.4, 0.6, 0.7))
-        self._depth = Drift(generator(seed, "depth"), 2, (1.2, 5.0), (0.6, 0.8))
+        self._noise = Drift(generator(seed, "face"), len(ARKIT_NAMES), (0.5, 2.5, 5.0), (0.4, 0.6, 0.7))
+        self._depth = Drift(generator(seed, "depth"), 1, (1.2, 5.0), (0.6, 0.8))
         self._rng = generator(seed, "accents")
-        self._speaking = Spring(1, 0.12)
-        self._arousal = Spring(1, 0.8)
-        self._accent = Spring(1, 0.1)
-        self._asking = Spring(1, 0.15)
+        self._speaking = Ease(0.12)
+        self._arousal = Ease(0.8)
+        self._accent = Ease(0.1)
+        self._asking = Ease(0.15)
         self._freedom = 1.0
-        self._flash = Spring(1, 0.1)
+        self._flash = Ease(0.1)
         self._flash_frames = 0
         self._silent = REST_FRAMES + 1
         self._stressed = False
@@ -182,10 +182,10 @@ class Face:
         mouth, valid = self._speech(heard)
         voiced = heard.voiced if heard.valid else 0.0
         self._silent = 0 if voiced >= 0.5 else self._silent + 1
-        speaking = float(self._speaking.step(np.array([float(self._silent <= CONSONANT_FRAMES)]))[0])
+        speaking = self._speaking.step(float(self._silent <= CONSONANT_FRAMES))
         stress = self._stress.step(heard)
         levels = self._felt(feeling, stress, speaking)
-        arousal = float(self._arousal.step(np.array([heard.arousal if heard.valid else 0.5]))[0])
+        arousal = self._arousal.step(heard.arousal if heard.valid else 0.5)
         downcast = min(1.0, float(levels[_SAD]) + 0.3 * float(levels[_AFRAID]))
         attending = self._attention.step(voiced=voiced >= 0.5)
         look = self._gaze.step(
@@ -220,7 +220,7 @@ class Face:
         frowning = min(1.0, float(levels[_FROWNING].sum()))
         weights += self._options.liveliness * _LIFE * self._noise.step()
         weights += attending.weights
-        raised = self._brow_flash(stress) + QUESTION_BROWS * float(self._asking.step(np.array([question]))[0])
+        raised = self._brow_flash(stress) + QUESTION_BROWS * self._asking.step(question)
         weights += raised * (1.0 - 0.8 * frowning) * _FLASH
         weights[_BLINK] = 1.0 - (1.0 - lids) * (1.0 - np.clip(weights[_BLINK], 0.0, DROOP_LARGEST))
         weights[_SQUINT] += 0.06 * lids
@@ -234,9 +234,9 @@ class Face:
     def _felt(self, feeling: Feeling, stress: float, speaking: float) -> Float64:
         """How strongly each emotion shows in this frame, float64 [7]: most on the words that the voice stresses."""
         levels = self._options.emotion_strength * self._expression.step(feeling.strengths)
-        accent = float(self._accent.step(np.array([min(stress, 1.5)]))[0])
+        accent = self._accent.step(min(stress, 1.5))
         emphasis = 1.0 + speaking * (EMPHASIS * accent - EMPHASIS_REST)
-        return np.asarray(levels * emphasis * np.clip(1.0 + 0.08 * self._depth.step()[0], 0.75, 1.2))
+        return np.asarray(levels * emphasis * min(1.2, max(0.75, 1.0 + 0.08 * float(self._depth.step()[0]))))
 
     def _part_lips(self, mouth: Float64, strength: float) -> float:
         """How far the emotion alone may decide how the lips meet, 0..1: where nobody speaks and nothing is about to
@@ -266,7 +266,7 @@ class Face:
             self._flash_frames = int(self._rng.integers(4, 10))
         self._stressed = stress >= STRESS
         self._flash_frames = max(0, self._flash_frames - 1)
-        return float(self._flash.step(np.array([1.0 if self._flash_frames else 0.0]))[0])
+        return self._flash.step(1.0 if self._flash_frames else 0.0)
 
     def _finish(self, weights: Float64, mouth: Float64, valid: bool) -> Float64:
         """Limits, smoother, limits."""

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from avatar_engine.clock import FRAME_RATE
 from avatar_engine.motion.frames import HeardFrame
-from avatar_engine.motion.noise import Drift, Spring
+from avatar_engine.motion.noise import Drift, Ease, Spring
 
 Float64 = NDArray[np.float64]
 
@@ -100,7 +100,7 @@ class Head:
     def __init__(self, rng: np.random.Generator, liveliness: float) -> None:
         self._rng = rng
         self._liveliness = liveliness
-        self._sway = Drift(rng.spawn(1)[0], 3, (0.45, 1.4, 6.0), (0.35, 0.65, 0.7))
+        self._sway = Drift(rng.spawn(1)[0], 3, (0.45, 1.4, 4.5), (0.35, 0.65, 0.7))
         self._nod = Spring(3, 0.09)
         self._posture = Spring(3, 0.45)
         self._after_gaze = Spring(2, 0.16)
@@ -167,7 +167,7 @@ class Breath:
     def __init__(self, rng: np.random.Generator) -> None:
         self._rng = rng
         self._full = float(rng.uniform(0.2, 0.8))
-        self._smooth = Spring(1, 0.12)
+        self._smooth = Ease(0.12)
         self._is_in = bool(rng.random() < 0.4)
         self._seconds = self._length()
 
@@ -176,13 +176,13 @@ class Breath:
         if phrase_ended and self._full < 0.6:
             self._is_in, self._seconds = True, QUICK_BREATH_S / 0.4
         share = 0.4 if self._is_in else -0.6
-        self._full += np.sign(share) / (FRAME_RATE * self._seconds * abs(share))
+        self._full += 1.0 / (FRAME_RATE * self._seconds * share)
         if self._full >= 1.0:
             self._full, self._is_in, self._seconds = 1.0, False, self._length()
         elif self._full <= 0.0:
             # who still speaks on empty lungs goes on until the phrase ends
             self._full, self._is_in, self._seconds = 0.0, not speaking, self._length()
-        return float(2.0 * self._smooth.step(np.array([self._full]))[0] - 1.0)
+        return 2.0 * self._smooth.step(self._full) - 1.0
 
     def _length(self) -> float:
         return BREATH_S * float(np.exp(0.15 * self._rng.standard_normal()))

@@ -35,6 +35,8 @@ VOICE_SECONDS = 1.5
 "Time constant of what the voice sounds like."
 CLEAR_TEXT = 0.5
 "Strength from which a text alone decides."
+CALM = 0.6
+"What a surely neutral text takes from the voice."
 LEAD_FRAMES = 4
 """The face is this much ahead of the words: an expression takes three frames to be seen, and people's faces tell
 what they are about to say (Ekman & Friesen, Semiotica 1, 1969; Cassell et al., SIGGRAPH 1994)."""
@@ -139,7 +141,8 @@ class Mood:
         self._silent = 0 if voiced >= VOICED else self._silent + 1
         shown = scores.strengths.copy()
         if scores.source == "text":
-            shown = with_voice(self._utterance.strengths(), self._voice.scores().strengths)
+            neutral = float(scores.probs[EMOTION_INDEX["neutral"]])
+            shown = with_voice(self._utterance.strengths(), self._voice.scores().strengths, neutral)
         return Feeling(
             shown,
             scores.source,
@@ -174,12 +177,13 @@ class Mood:
         return Present(tuple(map(float, scores.probs)), scores.source, self._utterance.place())
 
 
-def with_voice(text: Float64, voice: Float64) -> Float64:
+def with_voice(text: Float64, voice: Float64, neutral: float) -> Float64:
     """What to show, float64 [7], where a text says `text` and its voice `voice`, both float64 [7], 0..1.
 
-    The voice counts the less the more the text shows, and never lowers it.
+    The voice counts the less the more the text shows and the surer it is to be neutral (0..1). It never lowers
+    what the text says.
     """
-    openness = 1.0 - min(1.0, float(text.max()) / CLEAR_TEXT)
+    openness = max(0.0, 1.0 - float(text.max()) / CLEAR_TEXT) * (1.0 - CALM * neutral)
     return np.maximum(text, openness * voice)
 
 

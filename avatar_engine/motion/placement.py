@@ -132,21 +132,20 @@ class Placement:
         return self._span
 
     def ahead(self, frames: int) -> tuple[int, float]:
-        """The number of the span that is spoken `frames` frames from now, and syllables since its start.
+        """The number of the span that a face should be at, and syllables since its start, `frames` frames ahead.
 
-        Speech goes on at the likeliest rate; in a pause that stands at the end of a span the next one is
-        ahead. Never more than one span further than `span`.
+        In a pause at the end of a span that is the next one already. Without a pause it is so as soon as the
+        count has passed the end: `span` waits for what confirms it, a face that waited would be late.
         """
-        rate = float(RATES[self._best]) / FRAME_RATE
         speaking = self._spoke and self._silent <= CONSONANT_FRAMES
-        position = self.position + (rate * frames if speaking else 0.0)
+        lead = frames / FRAME_RATE * float(RATES[self._best]) if speaking else 0.0
         start = self._span_ends[self._span - 1] if self._span else 0.0
         if self._span + 1 < len(self._span_ends):
             end = self._span_ends[self._span]
             paused = self._spoke and self._silent >= PAUSE_FRAMES and self._anchors[self._best] >= end
-            if paused or position > end:
-                return self._span + 1, max(0.0, position - end)
-        return self._span, max(0.0, position - start)
+            if paused or self.position > end:
+                return self._span + 1, max(0.0, self.position + lead - end)
+        return self._span, max(0.0, self.position + lead - start)
 
     def replace_from(self, span: int, spans: Sequence[Sequence[Phrase]]) -> None:
         """New phrases for all spans from number `span` on; those before stay."""

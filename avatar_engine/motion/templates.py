@@ -34,7 +34,7 @@ TEMPLATES: dict[str, dict[str, float]] = {
             "mouthLowerDown": 0.12, "mouthDimple": 0.2, "browOuterUp": 0.08},
     "sadness": {"browInnerUp": 0.95, "browDown": 0.45, "mouthFrown": 0.8, "mouthShrugLower": 0.5,
                 "eyeSquint": 0.3, "eyeBlink": 0.2},
-    "anger": {"browDown": 0.92, "eyeSquint": 0.6, "eyeWide": 0.45, "noseSneer": 0.45, "mouthPress": 0.75,
+    "anger": {"browDown": 0.92, "eyeSquint": 0.6, "eyeWide": 0.45, "noseSneer": 0.3, "mouthPress": 0.75,
               "mouthRollLower": 0.3, "mouthFrown": 0.4, "mouthShrugLower": 0.2, "jawForward": 0.2},
     "fear": {"browInnerUp": 0.95, "browOuterUp": 0.2, "browDown": 0.45, "eyeWide": 0.95, "mouthStretch": 0.95,
              "mouthLowerDown": 0.4, "mouthUpperUp": 0.05, "jawOpen": 0.12},
@@ -46,7 +46,7 @@ TEMPLATES: dict[str, dict[str, float]] = {
 HEAD_DEGREES: dict[str, tuple[float, float, float]] = {
     "joy": (0.0, 0.8, 1.0),
     "sadness": (1.0, -5.5, 2.5),
-    "anger": (0.0, -3.6, 0.0),
+    "anger": (0.0, -2.8, 0.0),
     "fear": (1.0, 1.6, -0.8),
     "disgust": (3.5, 1.4, -1.8),
     "surprise": (0.0, 2.8, 0.0),
@@ -95,9 +95,9 @@ def face_of(levels: Float64, variation: Float64 | float = 1.0) -> Float64:
 
     variation: factors on the single weights, float64 [7, 52] or one for all.
     """
-    shown = levels[:, None] * (1.0 + _RESPONSE) / (1.0 + _RESPONSE * levels[:, None])
-    part = np.clip(shown * FACES * variation, 0.0, 1.0)
+    level = levels[:, None]
+    part = np.minimum(level * (1.0 + _RESPONSE) / (1.0 + _RESPONSE * level) * FACES * variation, 1.0)
     if np.count_nonzero(levels) > 1:
-        ruling = levels[:, None] * _RULES
+        ruling = level * _RULES
         part *= np.square(ruling / ruling.max(axis=0))
-    return np.asarray(1.0 - np.prod(1.0 - part, axis=0))
+    return np.asarray(1.0 - np.multiply.reduce(1.0 - part, axis=0))
