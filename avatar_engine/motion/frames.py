@@ -40,3 +40,5 @@ class Feeling:
     source: EmotionSource
     pause: bool
     "A phrase just ended: a place where people blink."
+    question: float = 0.0
+    "0..1: the end of a question is being spoken."

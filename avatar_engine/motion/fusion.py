@@ -17,14 +17,15 @@ from numpy.typing import NDArray
 from avatar_engine.config import MotionOptions
 from avatar_engine.motion.attention import Attention
 from avatar_engine.motion.blinks import Blinks
-from avatar_engine.motion.emotion import FACES, HEADS_RAD, Expression
+from avatar_engine.motion.emotion import Expression
 from avatar_engine.motion.frames import Feeling, HeardFrame
 from avatar_engine.motion.gaze import Gaze
 from avatar_engine.motion.head import STRESS, Head, Stress
 from avatar_engine.motion.limits import Limits, aperture_window, fit_aperture, in_range
 from avatar_engine.motion.lips import aperture
-from avatar_engine.motion.noise import Drift, Spring, generator
+from avatar_engine.motion.noise import Drift, Ease, generator
 from avatar_engine.motion.poise import Poise
+from avatar_engine.motion.templates import HEADS_RAD, face_of
 from avatar_engine.names import ARKIT_INDEX, ARKIT_NAMES, EMOTION_INDEX
 from avatar_engine.types import ExpressionFrame
 
@@ -41,6 +42,22 @@ LOOK_AT_RAD = np.radians([30.0, 25.0])
 "Gaze at which the eyeLook weights would be 1 (sideways, up and down)."
 STEADY_GAZE = 0.92
 "Part of the head's rotation that the eyes undo to stay on the viewer (vestibulo-ocular reflex)."
+
+EMPHASIS, EMPHASIS_REST = 0.22, 0.08
+"How much stressed words add to an expression, and unstressed ones take from it."
+REST_FRAMES = 15
+"Silence from which lips are free: they do not part in the pauses of a sentence."
+STIRRING = 0.02
+"A weight of the speech's mouth from which lips are about to say something."
+FREEDOM_GAINED, FREEDOM_LOST = 0.08, 0.5
+"A frame: lips part within half a second and are back within two frames."
+PARTING = (0.3, 0.6)
+"Strength of an emotion from which lips may part in silence, and from which they part as they like."
+GAPE_S = 2.5
+"So long after an emotion began lips may be apart; within another second they close, as in any long silence."
+DROOP_LARGEST = 0.3
+QUESTION_BROWS = 1.1
+"How far brows rise at the end of a question, against a flash (Ekman, About brows, 1979)."
 
 
 class Smoother(Protocol):
@@ -67,12 +84,13 @@ class Region:
 
 
 REGIONS = {
-    "jaw": Region(("jaw", "tongue"), 1.0, 0.0, 0.6, 0.0),
-    "lips": Region(("mouth",), 1.0, 0.62, 0.9, 0.0),
-    "cheeks": Region(("cheek", "nose"), 1.0, 0.85, 1.0, 0.012),
+    "jaw": Region(("jaw", "tongue"), 1.0, 0.0, 1.0, 0.0),
+    "lips": Region(("mouth",), 1.0, 0.7, 1.0, 0.0),
+    "cheeks": Region(("cheek", "nose"), 1.0, 0.9, 1.0, 0.012),
     "brows": Region(("brow",), 0.3, 1.0, 1.0, 0.035),
-    "lids": Region(("eyeSquint", "eyeWide"), 0.3, 0.9, 1.0, 0.02),
-    "gaze": Region(("eyeLook", "eyeBlink"), 0.0, 0.0, 0.0, 0.0),
+    "lids": Region(("eyeSquint", "eyeWide"), 0.3, 1.0, 1.0, 0.02),
+    "droop": Region(("eyeBlink",), 0.0, 1.0, 1.0, 0.0),
+    "gaze": Region(("eyeLook",), 0.0, 0.0, 0.0, 0.0),
 }
 
 
@@ -88,7 +106,7 @@ def _gains(field: str) -> Float64:
 _SPEECH, _EMOTION_SPEAKING = _gains("speech"), _gains("emotion_speaking")
 _EMOTION_SILENT, _LIFE = _gains("emotion_silent"), _gains("life")
 _LIPS = np.array([name.startswith("mouth") for name in ARKIT_NAMES])
-_LEFT = np.array([name.endswith("Left") and name not in ("jawLeft", "mouthLeft") for name in ARKIT_NAMES])
+_MOUTH = np.array([name.startswith(("mouth", "jaw", "nose", "cheek")) for name in ARKIT_NAMES])
 _ROUND = [ARKIT_INDEX["mouthPucker"], ARKIT_INDEX["mouthFunnel"]]
 _BLINK = [ARKIT_INDEX["eyeBlinkLeft"], ARKIT_INDEX["eyeBlinkRight"]]
 _SQUINT = [ARKIT_INDEX["eyeSquintLeft"], ARKIT_INDEX["eyeSquintRight"]]
@@ -127,7 +145,7 @@ class Face:
         seed = options.seed
         self._options = options
         self._smoother = smoother
-        self._expression = Expression()
+        self._expression = Expression(generator(seed, "expression"))
         self._limits = Limits()
         self._stress = Stress()
         self._head = Head(generator(seed, "head"), options.liveliness)
@@ -135,17 +153,17 @@ class Face:
         self._gaze = Gaze(generator(seed, "gaze"), options.liveliness)
         self._attention = Attention(generator(seed, "attention"))
         self._blinks = Blinks(generator(seed, "blinks"))
-        self._noise = Drift(generator(seed, "face"), len(ARKIT_NAMES), (0.5, 2.5, 8.0), (0.4, 0.6, 0.7))
-        self._depth = Drift(generator(seed, "depth"), 2, (1.2, 5.0), (0.6, 0.8))
+        self._noise = Drift(generator(seed, "face"), len(ARKIT_NAMES), (0.5, 2.5, 5.0), (0.4, 0.6, 0.7))
+        self._depth = Drift(generator(seed, "depth"), 1, (1.2, 5.0), (0.6, 0.8))
         self._rng = generator(seed, "accents")
-        self._asymmetry = np.where(
-            _LEFT, 1.0 + 0.05 * generator(seed, "asymmetry").standard_normal(len(_LEFT)), 1.0
-        )
-        self._speaking = Spring(1, 0.12)
-        self._arousal = Spring(1, 0.8)
-        self._flash = Spring(1, 0.1)
+        self._speaking = Ease(0.12)
+        self._arousal = Ease(0.8)
+        self._accent = Ease(0.1)
+        self._asking = Ease(0.15)
+        self._freedom = 1.0
+        self._flash = Ease(0.1)
         self._flash_frames = 0
-        self._silent = CONSONANT_FRAMES + 1
+        self._silent = REST_FRAMES + 1
         self._stressed = False
         self._mouth = np.zeros(len(ARKIT_NAMES))
         self._missing = 0
@@ -168,11 +186,10 @@ class Face:
         mouth, valid = self._speech(heard)
         voiced = heard.voiced if heard.valid else 0.0
         self._silent = 0 if voiced >= 0.5 else self._silent + 1
-        speaking = float(self._speaking.step(np.array([float(self._silent <= CONSONANT_FRAMES)]))[0])
-        levels = self._options.emotion_strength * self._expression.step(feeling.strengths)
-        levels = levels * np.clip(1.0 + 0.1 * self._depth.step()[0], 0.7, 1.2)
+        speaking = self._speaking.step(float(self._silent <= CONSONANT_FRAMES))
         stress = self._stress.step(heard)
-        arousal = float(self._arousal.step(np.array([heard.arousal if heard.valid else 0.5]))[0])
+        levels = self._felt(feeling, stress, speaking)
+        arousal = self._arousal.step(heard.arousal if heard.valid else 0.5)
         downcast = min(1.0, float(levels[_SAD]) + 0.3 * float(levels[_AFRAID]))
         attending = self._attention.step(voiced=voiced >= 0.5)
         look = self._gaze.step(
@@ -180,7 +197,9 @@ class Face:
             downcast=downcast,
             listening=attending.listening,
             thinking=attending.thinking,
+            phrase_ended=feeling.pause,
         )
+        question = max(feeling.question, self._stress.rising) * speaking
         head = self._head.step(
             stress=stress,
             speaking=speaking,
@@ -189,23 +208,52 @@ class Face:
             gaze_degrees=look,
             listening=attending.listening,
             nod_degrees=attending.nod_degrees,
+            question=question,
+            phrase_ended=feeling.pause,
         )
         head = self._poise.step(head)
         gaze = np.clip(np.radians(look) - STEADY_GAZE * head[:2], -GAZE_LARGEST_RAD, GAZE_LARGEST_RAD)
-        lids = self._blinks.step(phrase_ended=feeling.pause, gaze_shifted=self._gaze.shifted)
-        weights = weigh(mouth, self._asymmetry * (levels @ FACES), speaking)
+        lids = self._blinks.step(
+            phrase_ended=feeling.pause,
+            gaze_shifted=self._gaze.shifted,
+            speaking=speaking,
+            listening=attending.listening,
+        )
+        felt = face_of(levels, self._expression.variation)
+        freedom = self._part_lips(mouth, float(levels.max()))
+        weights = weigh(mouth, felt, speaking)
         frowning = min(1.0, float(levels[_FROWNING].sum()))
         weights += self._options.liveliness * _LIFE * self._noise.step()
         weights += attending.weights
-        weights += self._brow_flash(stress) * (1.0 - 0.8 * frowning) * _FLASH
-        weights[_BLINK] = lids
+        raised = self._brow_flash(stress) + QUESTION_BROWS * self._asking.step(question)
+        weights += raised * (1.0 - 0.8 * frowning) * _FLASH
+        weights[_BLINK] = 1.0 - (1.0 - lids) * (1.0 - np.clip(weights[_BLINK], 0.0, DROOP_LARGEST))
         weights[_SQUINT] += 0.06 * lids
-        weights = self._finish(weights, mouth, valid)
+        weights = self._finish(weights, mouth + freedom * np.where(_MOUTH, felt, 0.0), valid)
         for name, value in look_weights(gaze).items():
             weights[ARKIT_INDEX[name]] = value
         return ExpressionFrame(
             index, weights.astype(np.float32), head.astype(np.float32), gaze.astype(np.float32)
         )
+
+    def _felt(self, feeling: Feeling, stress: float, speaking: float) -> Float64:
+        """How strongly each emotion shows in this frame, float64 [7]: most on the words that the voice
+        stresses."""
+        levels = self._options.emotion_strength * self._expression.step(feeling.strengths)
+        accent = self._accent.step(min(stress, 1.5))
+        emphasis = 1.0 + speaking * (EMPHASIS * accent - EMPHASIS_REST)
+        return np.asarray(levels * emphasis * min(1.2, max(0.75, 1.0 + 0.08 * float(self._depth.step()[0]))))
+
+    def _part_lips(self, mouth: Float64, strength: float) -> float:
+        """How far the emotion alone may decide how the lips meet, 0..1: where nobody speaks and nothing is
+        about to be said. Lips that begin a word have them back at once, so that a [p] after a pause
+        closes."""
+        speaks = self._silent <= REST_FRAMES or float(mouth.max()) > STIRRING
+        step = -FREEDOM_LOST if speaks else FREEDOM_GAINED
+        self._freedom = min(1.0, max(0.0, self._freedom + step))
+        clear = (strength - PARTING[0]) / (PARTING[1] - PARTING[0])
+        fresh = 1.0 + GAPE_S - self._expression.age_s
+        return self._freedom * min(1.0, max(0.0, min(clear, fresh)))
 
     def _speech(self, heard: HeardFrame) -> tuple[Float64, bool]:
         """The mouth that the speech asks for, held where sound is missing, eased where it was broken off."""
@@ -225,7 +273,7 @@ class Face:
             self._flash_frames = int(self._rng.integers(4, 10))
         self._stressed = stress >= STRESS
         self._flash_frames = max(0, self._flash_frames - 1)
-        return float(self._flash.step(np.array([1.0 if self._flash_frames else 0.0]))[0])
+        return self._flash.step(1.0 if self._flash_frames else 0.0)
 
     def _finish(self, weights: Float64, mouth: Float64, valid: bool) -> Float64:
         """Limits, smoother, limits."""

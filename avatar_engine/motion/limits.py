@@ -25,9 +25,9 @@ CROSSING = -0.015
 _LARGEST = {
     "jawOpen": 0.62, "mouthClose": 0.48, "mouthFunnel": 0.65, "mouthPucker": 0.85, "mouthLowerDown": 0.5,
     "mouthUpperUp": 0.66, "mouthPress": 0.75, "mouthRollLower": 0.75, "mouthRollUpper": 0.7,
-    "mouthFrown": 0.75, "mouthStretch": 0.8, "mouthDimple": 0.5, "mouthShrugLower": 0.75,
-    "mouthShrugUpper": 0.7, "cheekSquint": 0.65, "cheekPuff": 0.7, "noseSneer": 0.8, "eyeSquint": 0.8,
-    "eyeWide": 0.75, "tongueOut": 0.0,
+    "mouthFrown": 0.82, "mouthStretch": 0.9, "mouthDimple": 0.5, "mouthShrugLower": 0.75,
+    "mouthShrugUpper": 0.7, "cheekSquint": 0.68, "cheekPuff": 0.7, "noseSneer": 0.86, "eyeSquint": 0.85,
+    "eyeWide": 0.85, "tongueOut": 0.0,
 }  # fmt: skip
 LARGEST = np.array([_LARGEST.get(n.removesuffix("Left").removesuffix("Right"), 1.0) for n in ARKIT_NAMES])
 "float64 [52]: what faces do and avatars are trained on; beyond it pictures would be guesses."

@@ -1,11 +1,12 @@
 """Which emotion is in force at each frame, and why: an override, the text being spoken, or the voice, in this
-order.
+order. The voice may add to what a text leaves open; it never takes away what a text says.
 
 Knows words only through the splitter and reader that it is given, faces not at all.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -18,7 +19,8 @@ from avatar_engine.config import EmotionChoice, MotionOptions
 from avatar_engine.motion.emotion import confidence, strengths
 from avatar_engine.motion.frames import Feeling, HeardFrame
 from avatar_engine.motion.placement import VOICED, Phrase, Placement, phrases_of
-from avatar_engine.motion.said import Place, said
+from avatar_engine.motion.reading import Sentence, is_question
+from avatar_engine.motion.said import Place, said, syllables_of
 from avatar_engine.names import EMOTION_INDEX, EMOTION_NAMES
 from avatar_engine.types import EmotionReader, EmotionScores, EmotionSource
 
@@ -26,13 +28,20 @@ Float64 = NDArray[np.float64]
 
 KNOWN_SHARE = 0.5
 "Share of a text's letters that the text model must know for its scores to count."
-VOICE_WEIGHT = 0.35
+VOICE_WEIGHT = 0.25
 """Evidence from the voice alone is weak (speech.md: chance to .4 across speakers), so it moves the face a
 little."""
 VOICE_SECONDS = 1.5
 "Time constant of what the voice sounds like."
-TEXT_WEIGHT = 0.85
-"Of a full template: people who say something happy smile less than people who pose for it."
+CLEAR_TEXT = 0.5
+"Strength from which a text alone decides."
+CALM = 0.6
+"What a surely neutral text takes from the voice."
+LEAD_FRAMES = 4
+"""The face is this much ahead of the words: an expression takes three frames to be seen, and people's faces
+tell what they are about to say (Ekman & Friesen, Semiotica 1, 1969; Cassell et al., SIGGRAPH 1994)."""
+QUESTION_SYLLABLES = 5.0
+"The end of a question, in which the head tilts and the brows rise."
 STRETCH_FRAMES = 2 * FRAME_RATE
 "The voice's slowly moving scores are reported in stretches of this length."
 PHRASE_PAUSE_FRAMES = 7
@@ -130,7 +139,16 @@ class Mood:
         self._stretches.step(index, scores)
         self._in_force = scores
         self._silent = 0 if voiced >= VOICED else self._silent + 1
-        return Feeling(scores.strengths.copy(), scores.source, pause=self._silent == PHRASE_PAUSE_FRAMES)
+        shown = scores.strengths.copy()
+        if scores.source == "text":
+            neutral = float(scores.probs[EMOTION_INDEX["neutral"]])
+            shown = with_voice(self._utterance.strengths(), self._voice.scores().strengths, neutral)
+        return Feeling(
+            shown,
+            scores.source,
+            pause=self._silent == PHRASE_PAUSE_FRAMES,
+            question=self._utterance.question(),
+        )
 
     def end(self, samples: int) -> None:
         """The session is over at `samples`: close what is open."""
@@ -157,6 +175,16 @@ class Mood:
         if scores is None:
             return None
         return Present(tuple(map(float, scores.probs)), scores.source, self._utterance.place())
+
+
+def with_voice(text: Float64, voice: Float64, neutral: float) -> Float64:
+    """What to show, float64 [7], where a text says `text` and its voice `voice`, both float64 [7], 0..1.
+
+    The voice counts the less the more the text shows and the surer it is to be neutral (0..1). It never
+    lowers what the text says.
+    """
+    openness = max(0.0, 1.0 - float(text.max()) / CLEAR_TEXT) * (1.0 - CALM * neutral)
+    return np.maximum(text, openness * voice)
 
 
 def _chosen(choice: EmotionChoice, source: EmotionSource) -> _Scores:
@@ -197,7 +225,13 @@ class _Utterance:
         self._current: int | None = None
         self._began = 0
         self._is_over = False
+        self._felt = -1
+        "The span whose emotion shows; a little ahead of the one that is spoken."
+        self._inside = 0.0
+        "Syllables since its start."
+        self._asks_from = math.inf
         self._scores: _Scores | None = None
+        self._sentence: Sentence | None = None
         self._ended: list[PlacedText] = []
         self._warnings: list[str] = []
         self.warned = warned
@@ -205,8 +239,8 @@ class _Utterance:
     def set(self, spans: Sequence[Span]) -> None:
         """The whole text so far. Spans that were passed keep their place; the newest one may have grown."""
         first = min(self._placement.span, len(self._spans), len(spans))
-        if first < min(len(spans), len(self._spans)) and spans[first] != self._spans[first]:
-            self._scores = None  # read again: it grew
+        if spans[self._felt : self._felt + 1] != self._spans[self._felt : self._felt + 1]:
+            self._felt = -1  # read again: it grew
         self._spans = self._spans[:first] + list(spans[first:])
         phrases: list[list[Phrase]] = [phrases_of(span.text) for span in spans[first:]]
         self._placement.replace_from(first, phrases)
@@ -217,12 +251,25 @@ class _Utterance:
         self._is_over = span is None and bool(self._spans)
         if span != self._current:
             self._ended += self.end(index)
-            self._current, self._began, self._scores = span, index, None
+            self._current, self._began = span, index
         if span is None:
+            self._felt, self._scores, self._sentence, self._asks_from = -1, None, None, math.inf
             return None
-        if self._scores is None:
-            self._scores = self._read(self._spans[span])
+        felt, self._inside = self._placement.ahead(LEAD_FRAMES)
+        if felt != self._felt or self._scores is None:
+            self._felt, self._sentence, text = felt, None, self._spans[felt].text
+            self._scores = self._read(self._spans[felt])
+            self._asks_from = syllables_of(text) - QUESTION_SYLLABLES if is_question(text) else math.inf
         return self._scores
+
+    def strengths(self) -> Float64:
+        """How much of each emotion the text shows at the words that are about to be spoken, float64 [7]."""
+        assert self._scores is not None
+        return self._scores.strengths if self._sentence is None else self._sentence.at(self._inside)
+
+    def question(self) -> float:
+        """1 at the last words of a question, else 0."""
+        return float(self._inside >= self._asks_from)
 
     def end(self, frame: int) -> list[PlacedText]:
         """The span being spoken, ended at `frame`."""
@@ -256,9 +303,12 @@ class _Utterance:
         if self._reading.coverage(span.text) < KNOWN_SHARE:
             self._warn(span.text)
             return _chosen(EmotionChoice("neutral", 1.0), "text")
-        probs = self._reading.reader.read([span.text])[0].astype(np.float64)
-        intensity = TEXT_WEIGHT * float(confidence(probs).max())
-        return _Scores(probs, intensity, "text", strengths(probs, intensity))
+        self._sentence = Sentence(span.text, self._probs)
+        return _Scores(self._sentence.probs, self._sentence.intensity, "text", self._sentence.at(0.0))
+
+    def _probs(self, text: str) -> Float64:
+        assert self._reading is not None
+        return np.asarray(self._reading.reader.read([text])[0], dtype=np.float64)
 
     def _warn(self, text: str) -> None:
         if not self.warned:

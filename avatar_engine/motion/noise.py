@@ -3,6 +3,7 @@ a clock."""
 
 from __future__ import annotations
 
+import math
 import zlib
 
 import numpy as np
@@ -61,3 +62,17 @@ class Spring:
         self._first = self._keep * self._first + (1 - self._keep) * target
         self._second = self._keep * self._second + (1 - self._keep) * self._first
         return self._second.copy()
+
+
+class Ease:
+    """A Spring of one number, without the cost of an array."""
+
+    def __init__(self, seconds: float) -> None:
+        self._keep = math.exp(-1.0 / (FRAME_RATE * seconds))
+        self._first = 0.0
+        self._second = 0.0
+
+    def step(self, target: float) -> float:
+        self._first = self._keep * self._first + (1 - self._keep) * target
+        self._second = self._keep * self._second + (1 - self._keep) * self._first
+        return self._second

@@ -54,8 +54,8 @@ class Phrase:
     ends_span: bool
 
 
-def phrases_of(text: str) -> list[Phrase]:
-    """The phrases of one span, cut after punctuation; syllables sum to the span's."""
+def phrase_texts(text: str) -> list[str]:
+    """The pieces of one span, cut after punctuation; joined they are the text."""
     parts, start = [], 0
     for i, letter in enumerate(text):
         if letter in _PHRASE_ENDS and (
@@ -64,7 +64,12 @@ def phrases_of(text: str) -> list[Phrase]:
             parts.append(text[start : i + 1])
             start = i + 1
     parts.append(text[start:])
-    counts = [count for count in map(count_syllables, parts) if count > 0] or [0.0]
+    return parts
+
+
+def phrases_of(text: str) -> list[Phrase]:
+    """The phrases of one span, cut after punctuation; syllables sum to the span's."""
+    counts = [count for count in map(count_syllables, phrase_texts(text)) if count > 0] or [0.0]
     return [Phrase(count, i + 1 == len(counts)) for i, count in enumerate(counts)]
 
 
@@ -125,6 +130,23 @@ class Placement:
     def span(self) -> int:
         """The number of the span that was reached."""
         return self._span
+
+    def ahead(self, frames: int) -> tuple[int, float]:
+        """The number of the span that a face should be at, and syllables since its start, `frames` frames
+        ahead.
+
+        In a pause at the end of a span that is the next one already. Without a pause it is so as soon as the
+        count has passed the end: `span` waits for what confirms it, a face that waited would be late.
+        """
+        speaking = self._spoke and self._silent <= CONSONANT_FRAMES
+        lead = frames / FRAME_RATE * float(RATES[self._best]) if speaking else 0.0
+        start = self._span_ends[self._span - 1] if self._span else 0.0
+        if self._span + 1 < len(self._span_ends):
+            end = self._span_ends[self._span]
+            paused = self._spoke and self._silent >= PAUSE_FRAMES and self._anchors[self._best] >= end
+            if paused or self.position > end:
+                return self._span + 1, max(0.0, self.position + lead - end)
+        return self._span, max(0.0, self.position + lead - start)
 
     def replace_from(self, span: int, spans: Sequence[Sequence[Phrase]]) -> None:
         """New phrases for all spans from number `span` on; those before stay."""

@@ -16,10 +16,11 @@ from pathlib import Path
 import numpy as np
 
 from avatar_engine.clock import FRAME_RATE
-from avatar_engine.motion.emotion import FACES, Expression
+from avatar_engine.motion.emotion import Expression
 from avatar_engine.motion.fusion import weigh
 from avatar_engine.motion.limits import aperture_window, fit_aperture, in_range
 from avatar_engine.motion.lips import aperture
+from avatar_engine.motion.templates import face_of
 from avatar_engine.names import ARKIT_INDEX, ARKIT_NAMES, EMOTION_NAMES
 
 SMOOTHED_NAMES = tuple(
@@ -244,7 +245,7 @@ def _fused(mouth: np.ndarray, levels: np.ndarray, speaking: np.ndarray) -> np.nd
     for frame in range(len(mouth)):
         speech = in_range(mouth[frame])
         wanted = float(aperture(speech))
-        face = in_range(weigh(mouth[frame], levels[frame] @ FACES, speaking[frame]))
+        face = in_range(weigh(mouth[frame], face_of(levels[frame]), speaking[frame]))
         face = fit_aperture(face, speech, *aperture_window(wanted))
         out[frame, :-1], out[frame, -1] = face[columns], wanted
     return out

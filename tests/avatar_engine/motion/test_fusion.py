@@ -5,10 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from avatar_engine.config import MotionOptions
-from avatar_engine.motion.emotion import FACES
 from avatar_engine.motion.frames import Feeling, HeardFrame
 from avatar_engine.motion.fusion import REGIONS, Face, look_weights, weigh
 from avatar_engine.motion.lips import aperture
+from avatar_engine.motion.templates import FACES
 from avatar_engine.names import ARKIT_INDEX, ARKIT_NAMES, EMOTION_INDEX
 from avatar_engine.types import ExpressionFrame
 from tests.support.session_fakes import NoSmoother
@@ -51,7 +51,7 @@ def test_every_weight_belongs_to_one_region() -> None:
 
 def test_speech_owns_the_lips_and_emotion_the_brows() -> None:
     lips, brows = REGIONS["lips"], REGIONS["brows"]
-    assert lips.speech == 1 > lips.emotion_silent > lips.emotion_speaking
+    assert lips.speech == 1 == lips.emotion_silent > lips.emotion_speaking
     assert brows.emotion_speaking == 1 > brows.speech
     assert REGIONS["jaw"].emotion_speaking == 0
 
@@ -113,7 +113,7 @@ def test_both_sides_of_an_expression_differ_a_little() -> None:
 def test_strength_and_liveliness_scale_the_face() -> None:
     frames = [(heard(mouth(), 0.0), felt("anger", 1.0))] * 100
     full, half, none = (column(live(frames, emotion_strength=s), "browDownLeft")[80] for s in (1.0, 0.5, 0.0))
-    assert full > 1.5 * half > 2 * none
+    assert full > 1.3 * half > 2 * none
     still = live([(heard(mouth(), 0.0), felt())] * 200, liveliness=0.0)
     assert np.ptp([f.head_rad for f in still], axis=0).max() == 0
 

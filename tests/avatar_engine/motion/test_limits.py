@@ -5,7 +5,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from avatar_engine.motion.emotion import FACES
 from avatar_engine.motion.fusion import weigh
 from avatar_engine.motion.limits import (
     CLOSE_BEYOND_JAW,
@@ -19,6 +18,7 @@ from avatar_engine.motion.limits import (
     in_range,
 )
 from avatar_engine.motion.lips import APERTURE, APERTURE_REST, aperture
+from avatar_engine.motion.templates import FACES
 from avatar_engine.names import ARKIT_INDEX, ARKIT_NAMES
 
 faces = hnp.arrays(np.float64, len(ARKIT_NAMES), elements=st.floats(0, 1))
