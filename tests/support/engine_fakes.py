@@ -135,6 +135,7 @@ class FakePerformance:
     async def interrupt(self) -> PlaybackReport | None:
         self._check()
         waiting, self._waiting = self._waiting, []
+        self.mirror_rate = None
         if self._player is not None:
             self._player.cancel()
             self._player = None

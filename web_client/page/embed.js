@@ -41,7 +41,7 @@ asyncio.run(main())`,
     curl: `# a session: its id, its token and its two addresses
 curl -X POST ${origin}/v1/sessions \\
      -H "Content-Type: application/json" \\
-     -d '{"avatar": "ava", "size": 512}'
+     -d '{"avatar": "ava"}'
 
 # picture and sound (WHEP): an SDP offer in, the answer out
 curl -X POST "$WHEP_URL" --data-binary @offer.sdp \\

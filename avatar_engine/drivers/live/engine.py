@@ -240,17 +240,27 @@ class LiveEngine:
         processors = sum(self.cost_s.get(size, 0.0) for size in sizes) / self._budget()
         return max(processors, sum(self.worker_s.get(size, 0.0) for size in sizes) * FRAME_RATE)
 
+    def _fits(self, size: int) -> bool:
+        """Whether one more of this size leaves those that are on what they need."""
+        return self._share([*self._taken(), size]) <= self._options.admitted_share
+
     def _admit(self, size: int) -> None:
         on, most = len(self._sessions) + len(self._opening), self._options.max_sessions
         # One session always fits, be it at less than 25 frames a second: the machine is what there is.
-        too_much = on > 0 and self._share([*self._taken(), size]) > self._options.admitted_share
+        too_much = on > 0 and not self._fits(size)
         if too_much or (most is not None and on >= most):
             self._meters.rejected += 1
-            raise Full(
-                f"{on} sessions are on, another of {size} x {size} does not fit this machine; try later or "
-                "with a smaller size",
-                RETRY_AFTER_S,
+            smaller = (
+                [s for s in self.sizes if s < size and self._fits(s)] if most is None or on < most else []
             )
+            remedy = f"try later, or with size {max(smaller)}" if smaller else "try later"
+            are = "1 session is" if on == 1 else f"{on} sessions are"
+            why = (
+                f"another of {size} x {size} does not fit this machine"
+                if too_much
+                else "more were not allowed"
+            )
+            raise Full(f"{are} on, {why}; {remedy}", RETRY_AFTER_S)
 
     async def _offload(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._executor, work)

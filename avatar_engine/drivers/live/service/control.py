@@ -184,6 +184,7 @@ class ControlSocket:
     async def _start_speech(self, message: Message) -> None:
         if self._has_microphone:
             raise Problem("bad_request", "this socket's sound is the microphone's: send mirror.stop first")
+        self._room.check_voice()
         if self._speech is not None:
             # A client that starts anew has said all of what it had open.
             await self._room.utterances.end(self._speech)
@@ -210,9 +211,11 @@ class ControlSocket:
             await self._room.utterances.end(speech)
 
     async def _say(self, message: Message) -> None:
+        self._room.check_voice()
         await self._room.conversation.say(message.values["text"], message.id)
 
     async def _chat(self, message: Message) -> None:
+        self._room.check_voice()
         self._room.conversation.chat(message.values["text"], message.id)
 
     async def _set_emotion(self, message: Message) -> None:

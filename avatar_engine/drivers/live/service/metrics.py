@@ -13,6 +13,9 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 WINDOW = 256
 "Newest measurements that quantiles are taken of."
 QUANTILES = {"0.5": 0.5, "0.95": 0.95}
+ENGINE_COUNTERS = ("rejected", "dropped_frames", "repeated_frames", "workers_lost")
+ENGINE_TIMES = ("webrtc_first_frame_ms", "avatar_first_frame_ms", "render_fps", "av_drift_ms", "interrupt_ms")
+"Shown as NaN until there is a measurement, so that dashboards and alerts know the names from the start."
 ENGINE_QUANTILES = {"_median": "0.5", "_p95": "0.95"}
 "How the engine's names end, and the quantile that they stand for."
 
@@ -37,9 +40,10 @@ HELP = {
     "render_fps": "Pictures a second that are drawn",
     "av_drift_ms": "Sound against picture",
     "interrupt_ms": "interrupt until the last stale sample has left",
-    "queue_depth": "Pictures and sound that wait",
+    "queue_depth": "Utterances that are being said or wait",
     "sessions": "Sessions that are on",
-    "rejected": "Sessions that the engine refused",
+    "rejected": "Sessions that were refused, as sessions_rejected_total",
+    "workers_lost": "Workers that died, broke or hung",
     "dropped_frames": "Pictures that were not drawn or not sent",
     "repeated_frames": "Pictures sent twice because the next came late",
     "memory_bytes": "Of the server and its workers",
@@ -69,8 +73,10 @@ class Metrics:
     def text(self, engine: Mapping[str, float], now: Mapping[str, float]) -> str:
         """The page: the engine's numbers, those of this moment, and what was counted and timed so far."""
         lines: list[str] = []
+        if "rejected" in engine:  # also those that the engine was not asked for
+            engine = {**engine, "rejected": self.total("sessions_rejected_total")}
         for name, samples in _engine_samples(engine).items():
-            lines += _family(name, "gauge", samples)
+            lines += _family(name, "counter" if name in ENGINE_COUNTERS else "gauge", samples)
         for name, value in now.items():
             lines += _family(name, "gauge", [("", value)])
         lines += _family("up_seconds", "gauge", [("", time.monotonic() - self._started)])
@@ -95,6 +101,9 @@ class Metrics:
 def _engine_samples(numbers: Mapping[str, float]) -> dict[str, list[tuple[str, float]]]:
     """Families by name: '…_median' and '…_p95' are two quantiles of one."""
     families: dict[str, list[tuple[str, float]]] = {}
+    for name in ENGINE_TIMES:
+        if not any(known.startswith(name) for known in numbers):
+            families[name] = [(f'quantile="{quantile}"', math.nan) for quantile in QUANTILES]
     for name, value in numbers.items():
         for ending, quantile in ENGINE_QUANTILES.items():
             if name.endswith(ending):

@@ -9,6 +9,7 @@ import asyncio
 import logging
 import math
 import time
+from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,6 +40,8 @@ from avatar_engine.drivers.live.service.utterances import Utterance, Utterances
 
 logger = logging.getLogger(__name__)
 
+CAUSES = 16
+"Messages of a kind whose effects are still to be told."
 SETTLE_S = 0.5
 "For the engine to say what became of interrupted utterances; then we say it ourselves."
 
@@ -81,9 +84,12 @@ class Room:
         )
         self._metrics = metrics
         self._farewell: Farewell = DONE
-        self._mirror: Outbox | None = None
-        self._causes: dict[str, tuple[str, str | int | None]] = {}
-        "Which value of a kind of event a client asked for last, and under which id."
+        self._mirror: tuple[Outbox, int] | None = None
+        "The socket that has the microphone, and its sample rate."
+        self._causes: dict[str, deque[tuple[str, str | int | None]]] = {}
+        "Which values of a kind of event clients asked for, and under which ids, until they are told."
+        self.was_joined = False
+        "Whether a socket or a viewer has ever been there."
         self._events: asyncio.Queue[Event] = performance.subscribe()
         self._pump: asyncio.Task[None] | None = None
 
@@ -99,13 +105,14 @@ class Room:
     def join(self, outbox: Outbox) -> None:
         """One more socket is told what happens."""
         self.sockets.add(outbox)
+        self.was_joined = True
         self.touch()
 
     async def leave(self, outbox: Outbox) -> None:
         """A socket is gone; its microphone with it."""
         self.sockets.discard(outbox)
         self.touch()
-        if self._mirror is outbox and not self.over.is_set():
+        if self._has_microphone(outbox) and not self.over.is_set():
             await self.mirror(None, outbox)
 
     def touch(self) -> None:
@@ -124,6 +131,9 @@ class Room:
             if name is not None:
                 self._tell_finished(name, SpeechFinished(self.performance.epoch, "", 0.0, True, ""))
         await self.conversation.stop_thinking()
+        if self._mirror is not None:
+            # The microphone is still on: what is said into it from now on is mirrored again.
+            await self.performance.mirror(self._mirror[1])
         if report is None:
             return Heard(None, 0.0, "")
         named = next((utterance.name for utterance in pending if utterance.was_interrupted), None)
@@ -131,28 +141,37 @@ class Room:
 
     async def mirror(self, sample_rate: int | None, outbox: Outbox) -> None:
         """Microphone mode of one socket, on or off; Problem where another socket has it."""
-        if self._mirror is not None and self._mirror is not outbox:
+        if self._mirror is not None and not self._has_microphone(outbox):
             if sample_rate is None:
                 return
             raise Problem("busy", "another socket of this session has the microphone", retryable=True)
         if sample_rate is not None or self._mirror is not None:
             await self.performance.mirror(sample_rate)
-        self._mirror = None if sample_rate is None else outbox
+        self._mirror = None if sample_rate is None else (outbox, sample_rate)
+
+    def check_voice(self) -> None:
+        """A Problem while a microphone is the avatar's voice: what is asked for would wait for it."""
+        if self._mirror is not None:
+            raise Problem("busy", "the microphone is on: send mirror.stop first", retryable=True)
+
+    def _has_microphone(self, outbox: Outbox) -> bool:
+        return self._mirror is not None and self._mirror[0] is outbox
 
     async def set_state(self, state: SettableState, name: str | int | None, outbox: Outbox) -> None:
         """State of the conversation, by a client; one that holds already is told to that client alone."""
-        if self.state == state:
+        held = self.state == state
+        await self.conversation.set_state(state)
+        if held:
             outbox.put(event_text("state", state=state, **_echo(name)))
         else:
-            self._causes["state"] = (state, name)
-        await self.conversation.set_state(state)
+            self._ask("state", state, name)
 
     async def set_emotion(
         self, emotion: str | None, intensity: float, ttl_s: float | None, name: str | int | None
     ) -> None:
         """Override text and voice, or (None) no longer."""
-        self._causes["emotion"] = ("override", name)
         await self.performance.set_emotion(emotion, intensity, ttl_s)
+        self._ask("emotion", "override", name)
 
     def tell_all(self, text: str) -> None:
         """An event for every socket."""
@@ -231,11 +250,17 @@ class Room:
 
     def _echo_of(self, kind: str, value: str) -> dict[str, str | int]:
         """The id of the message that asked for this, once."""
-        asked, name = self._causes.get(kind, ("", None))
-        if asked != value:
+        asked = self._causes.get(kind, deque())
+        if not any(wanted == value for wanted, _ in asked):
             return {}
-        del self._causes[kind]
-        return _echo(name)
+        while True:
+            wanted, name = asked.popleft()
+            if wanted == value:
+                return _echo(name)
+
+    def _ask(self, kind: str, value: str, name: str | int | None) -> None:
+        """Remember who is to be told under which id, once it was done."""
+        self._causes.setdefault(kind, deque(maxlen=CAUSES)).append((value, name))
 
     def _tell_motion(self, event: Motion) -> None:
         wanting = [outbox for outbox in self.sockets if outbox.wants_motion]

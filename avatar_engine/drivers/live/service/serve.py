@@ -12,7 +12,9 @@ from argparse import Namespace
 from types import FrameType
 from typing import Any
 
+import h11
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from avatar_engine import __version__
@@ -31,6 +33,8 @@ logger = logging.getLogger(__name__)
 BACKLOG = 128
 PING_S = 20.0
 KEEP_ALIVE_S = 30
+HEAD_S = 10.0
+"For the head of a request to come: connections that never finish one must not use up those that are allowed."
 GRACE_S = 3
 "For connections to end after their sessions have."
 CLOSE_S = 10.0
@@ -120,6 +124,12 @@ def socket_protocol(stalled_s: float) -> type[WebSocketsSansIOProtocol]:
             super().resume_writing()
             self._forgive()
 
+        async def send(self, message: Any) -> None:
+            await super().send(message)
+            if message["type"] == "websocket.http.response.body" and self.close_sent:
+                # A refusal is a whole answer too; uvicorn would log each as an error of ours.
+                self.handshake_complete = True
+
         def connection_lost(self, exc: Exception | None) -> None:
             self._forgive()
             super().connection_lost(exc)
@@ -130,6 +140,32 @@ def socket_protocol(stalled_s: float) -> type[WebSocketsSansIOProtocol]:
                 self._stalled = None
 
     return Protocol
+
+
+class HttpProtocol(H11Protocol):
+    """uvicorn's HTTP, cutting off a peer that does not finish the head of a request."""
+
+    _head_due: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._head_due = self.loop.call_later(HEAD_S, transport.abort)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self.conn.their_state is not h11.IDLE:
+            self._head_came()
+        elif self._head_due is None and self.conn.trailing_data[0]:
+            self._head_due = self.loop.call_later(HEAD_S, self.transport.abort)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._head_came()
+        super().connection_lost(exc)
+
+    def _head_came(self) -> None:
+        if self._head_due is not None:
+            self._head_due.cancel()
+            self._head_due = None
 
 
 def run(given: Namespace) -> int:
@@ -261,7 +297,7 @@ def uvicorn_config(app: Any, options: ServeOptions, limits: Limits) -> uvicorn.C
     config = uvicorn.Config(
         app,
         loop="asyncio",
-        http="h11",
+        http=HttpProtocol,
         ws=socket_protocol(limits.stalled_s),
         lifespan="off",
         interface="asgi3",

@@ -25,6 +25,8 @@ logger = logging.getLogger(__name__)
 SWEEP_S = 1.0
 REMEMBERED = 1_000
 "Ended sessions whose reason can still be told."
+UNCLAIMED_S = 10.0
+"A session to which nobody has connected for so long makes room for one that is asked for on a full machine."
 RETRY_S = 5
 STARTING_RETRY_S = 1
 
@@ -81,8 +83,14 @@ class Sessions:
         began = time.monotonic()
         try:
             self.check_ready()
-            self._check_room()
-            performance = await self._perform(options)
+            try:
+                self._check_room()
+                performance = await self._perform(options)
+            except (Full, Problem):
+                if not await self._make_room():
+                    raise
+                self._check_room()
+                performance = await self._perform(options)
         except (Full, Problem):
             self.metrics.count("sessions_rejected_total")
             raise
@@ -161,6 +169,16 @@ class Sessions:
         self.is_draining = True
         for opening in self._openings:
             opening.cancel()
+
+    async def _make_room(self) -> bool:
+        """End the oldest session that nobody connected to, if it is old enough; whether there was one."""
+        oldest = self._now() - UNCLAIMED_S
+        for room in self._rooms.values():  # in the order of their opening
+            was_used = room.was_joined or room.is_watched or room.over.is_set()
+            if not was_used and room.touched <= oldest:
+                await self._expire(room, "nobody had connected to it when somebody else needed its place")
+                return True
+        return False
 
     def _check_room(self) -> None:
         if self.limits.sessions and len(self._rooms) + len(self._openings) >= self.limits.sessions:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from aiortc import RTCIceCandidate
@@ -15,6 +16,7 @@ MOST_CANDIDATES = 100
 "Of one viewer: each is tried with packets."
 CODECS: tuple[Codec, ...] = ("VP8", "H264")
 KINDS = ("audio", "video")
+_LINE = re.compile(r"[a-z]=\S")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,10 @@ def read_fragment(fragment: str) -> list[RTCIceCandidate]:
         raise ValueError(f"ICE fragment: {len(fragment)} characters, at most {LONGEST_SDP} are read")
     candidates, mid = [], None
     for line in fragment.splitlines():
+        if line.strip() and not _LINE.match(line):
+            raise ValueError(
+                f"ICE fragment: {line[:80]!r} is no line of SDP; send application/trickle-ice-sdpfrag"
+            )
         if line.startswith("a=mid:"):
             mid = line.removeprefix("a=mid:").strip()
         elif line.startswith("a=candidate:") and not _is_mdns(line):

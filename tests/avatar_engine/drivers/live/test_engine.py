@@ -107,7 +107,7 @@ def test_what_does_not_fit_is_refused_and_a_place_that_is_free_again_is_given() 
         # By cost: two that take all that may be taken leave no place, whatever the limit.
         engine.cost_s = dict.fromkeys(engine.sizes, 10.0)
         await second.close("enough")
-        with pytest.raises(Full, match="1 sessions are on"):
+        with pytest.raises(Full, match="1 session is on"):
             await engine.open(SessionOptions("ava", 256))
         await third.close("enough")
         alone = await engine.open(SessionOptions("ava", 256))  # one always fits

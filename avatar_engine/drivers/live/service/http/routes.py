@@ -119,6 +119,7 @@ class Api:
         try:
             async with asyncio.timeout(limits.watch_s):
                 viewer, answer = await room.performance.watch(offer)
+                room.was_joined = True
         except TimeoutError:
             raise Problem(
                 "internal", f"no answer to this offer within {limits.watch_s:g} s", status=504, retryable=True

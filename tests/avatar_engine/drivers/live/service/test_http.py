@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from avatar_engine.drivers.live.service import serve
 from avatar_engine.drivers.live.service.http.site import Site
 from avatar_engine.drivers.live.service.limits import Limits
 from avatar_engine.drivers.live.service.options import IceHelp
@@ -120,6 +121,33 @@ def test_a_body_that_never_comes_is_not_waited_for() -> None:
         assert b" 408 " in await asyncio.to_thread(half, server.url)
 
     with_server(act, limits=replace(Limits(), body_s=0.05))
+
+
+def test_half_a_head_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serve, "HEAD_S", 0.2)
+
+    def half(url: str, before: bytes) -> bytes:
+        host, port = url.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port)), timeout=20) as connection:
+            heard = b""
+            if before:
+                connection.sendall(before)
+                while b"}" not in heard:
+                    heard += connection.recv(4_096)
+            connection.sendall(b"GET /healthz HTTP/1.1\r\nHo")
+            try:
+                return connection.recv(4_096)
+            except ConnectionResetError:
+                return b""
+
+    async def act(server: LiveServer) -> None:
+        host = server.url.removeprefix("http://")
+        whole = f"GET /healthz HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()
+        for before in (b"", whole):
+            assert await asyncio.wait_for(asyncio.to_thread(half, server.url, before), 10) == b""
+        assert (await server.call("GET", "/healthz")).status == 200
+
+    with_server(act)
 
 
 def test_a_full_machine_says_when_to_come_back() -> None:

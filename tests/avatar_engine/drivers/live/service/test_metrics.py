@@ -43,6 +43,19 @@ def test_what_is_no_number_is_told_as_such() -> None:
     assert "render_fps NaN" in Metrics().text({"render_fps": float("nan")}, {})
 
 
+def test_the_names_are_there_before_anything_was_measured() -> None:
+    text = Metrics().text({"rejected": 0.0, "repeated_frames": 3.0}, {})
+    for name in ("webrtc_first_frame_ms", "avatar_first_frame_ms", "av_drift_ms", "interrupt_ms"):
+        assert f'{name}{{quantile="0.5"}} NaN' in text and f"# TYPE {name} gauge" in text
+    assert "# TYPE repeated_frames counter" in text
+
+
+def test_who_was_refused_by_anybody_counts_as_rejected() -> None:
+    metrics = Metrics()
+    metrics.count("sessions_rejected_total", by=2)
+    assert samples(metrics.text({"rejected": 0.0}, {}))["rejected"] == "2"
+
+
 def test_old_measurements_are_forgotten() -> None:
     metrics = Metrics()
     for _ in range(100_000):

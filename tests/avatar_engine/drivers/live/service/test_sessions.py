@@ -7,13 +7,13 @@ from dataclasses import replace
 import pytest
 import websockets
 
-from avatar_engine.drivers.live.interface import SessionOptions
+from avatar_engine.drivers.live.interface import Full, SessionOptions
 from avatar_engine.drivers.live.service.conversation import Speech
 from avatar_engine.drivers.live.service.limits import Limits
 from avatar_engine.drivers.live.service.metrics import Metrics
 from avatar_engine.drivers.live.service.problems import Problem
 from avatar_engine.drivers.live.service.sessions import REMEMBERED, Sessions
-from avatar_engine.drivers.live.service.socket.outbox import DONE
+from avatar_engine.drivers.live.service.socket.outbox import DONE, Outbox
 from tests.support.engine_fakes import FakeEngine, FakeVoice
 from tests.support.live_server import NO_SPEECH, serving
 
@@ -49,6 +49,28 @@ def test_a_session_that_nobody_uses_expires_and_says_so() -> None:
             sessions.find(room.id)
         assert caught.value.code == "expired"
         assert not engine.performances
+        await sessions.close()
+
+    asyncio.run(play())
+
+
+def test_a_session_that_nobody_came_to_makes_room_on_a_full_machine() -> None:
+    async def play() -> None:
+        sessions, engine, clock = await opened()
+        engine.capacity = 2
+        forgotten, _ = await sessions.open(OPTIONS)
+        used, _ = await sessions.open(OPTIONS)
+        used.join(Outbox(sessions.limits))
+        clock.now = 9.0
+        with pytest.raises(Full):
+            await sessions.open(OPTIONS)
+        clock.now = 11.0
+        third, _ = await sessions.open(OPTIONS)
+        assert {room.id for room in (used, third)} == {p.id for p in sessions._rooms.values()}
+        with pytest.raises(Problem, match="somebody else needed its place"):
+            sessions.find(forgotten.id)
+        with pytest.raises(Full):
+            await sessions.open(OPTIONS)
         await sessions.close()
 
     asyncio.run(play())
