@@ -30,6 +30,8 @@ TORCH_ALLOWED = {
 "The GPU back end, the converter, and who looks whether they can be used."
 DISTRIBUTIONS = {"cv2": "opencv-python-headless"}
 "Where a library's distribution has another name."
+EXTRAS = {"matplotlib": "avatar_engine.drivers.plot."}
+"Libraries of extras, and who imports them: late, for the default install lacks them."
 CORE_MAY_IMPORT_MODELS = {"avatar_engine.assembly"}
 
 
@@ -202,8 +204,18 @@ def test_what_runs_is_what_is_installed() -> None:
     wrong = [
         f"{module} imports {imported}"
         for module, imported in arrows(RUNTIME)
-        if top(imported) not in {*PACKAGES, *sys.stdlib_module_names, *TORCH}
+        if top(imported) not in {*PACKAGES, *sys.stdlib_module_names, *TORCH, *EXTRAS}
         and DISTRIBUTIONS.get(top(imported), top(imported)) not in names
+    ]
+    assert not wrong
+
+
+def test_extras_are_imported_late_and_in_their_place() -> None:
+    wrong = [
+        f"{module} imports {imported}"
+        for module, imported in arrows(RUNTIME)
+        if not module.startswith(EXTRAS.get(top(imported), module))
+        or (top(imported) in EXTRAS and imported in IMPORTS[module].at_once)
     ]
     assert not wrong
 

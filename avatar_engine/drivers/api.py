@@ -22,6 +22,7 @@ from avatar_engine.drivers import offline
 from avatar_engine.drivers.media.speech import Speech, SpeechArray, open_speech
 from avatar_engine.drivers.motion_files.clip import Limits, MotionClip, fit
 from avatar_engine.drivers.motion_files.files import check_suffix, read_motion
+from avatar_engine.drivers.plot.plotting import Plotting
 from avatar_engine.errors import UsageError
 from avatar_engine.types import Float32
 
@@ -175,6 +176,9 @@ def motion(
     seed: int = 0,
     emotion: str | EmotionChoice | None = None,
     emotion_model: PathLike | None = None,
+    plot: PathLike | None = None,
+    phones: PathLike | None = None,
+    plot_span: tuple[float, float] | None = None,
     models: Models | None = None,
     on_frame: OnFrame | None = None,
 ) -> MotionClip: ...
@@ -187,6 +191,9 @@ def motion(
     seed: int = 0,
     emotion: str | EmotionChoice | None = None,
     emotion_model: PathLike | None = None,
+    plot: PathLike | None = None,
+    phones: PathLike | None = None,
+    plot_span: tuple[float, float] | None = None,
     models: Models | None = None,
     on_frame: OnFrame | None = None,
 ) -> None: ...
@@ -198,6 +205,9 @@ def motion(
     seed: int = 0,
     emotion: str | EmotionChoice | None = None,
     emotion_model: PathLike | None = None,
+    plot: PathLike | None = None,
+    phones: PathLike | None = None,
+    plot_span: tuple[float, float] | None = None,
     models: Models | None = None,
     on_frame: OnFrame | None = None,
 ) -> MotionClip | None:
@@ -206,26 +216,42 @@ def motion(
     Without `output` the whole motion is returned: weights float32 [n, 52] in 0..1, head_rad [n, 3], gaze_rad
     [n, 2] at 25 frames a second. With it (.json or .csv) the motion is written as it comes, and memory does
     not grow.
+
+    plot: also draw it there, on one time axis (.png, .svg or .pdf; needs the extra 'plot'). phones: a
+    TextGrid, or lines of `start end phone`, to show what is said. plot_span: which seconds to show, at most
+    120 s; None: all, or the first 120 s with an AvatarWarning.
     """
     source = _open(speech)
     chosen = motion_options(seed=seed, emotion=emotion, emotion_model=emotion_model)
+    meta = _meta(source, chosen, None)
     target = None if output is None else Path(output)
     if target is not None:
         check_suffix(target)
         _check_paths(source, target, None)
+    plotting = _plotting(source, meta, plot, phones, plot_span)
     director = offline.Director(
         (models or Models()).open_session(chosen, with_text=text is not None), source, text
     )
     counter = _Counter(on_frame, offline.expected_frames(source))
-    meta = _meta(source, chosen, None)
-    if target is not None:
-        offline.write_motion(director, target, meta, counter)
+    return offline.make_motion(director, meta, counter, output=target, plotting=plotting)
+
+
+def _plotting(
+    source: Speech,
+    meta: dict[str, Any],
+    plot: PathLike | None,
+    phones: PathLike | None,
+    span: tuple[float, float] | None,
+) -> Plotting | None:
+    if plot is None:
+        if phones is not None or span is not None:
+            raise UsageError("phones and plot span belong to a plot; name its file too (--plot OUT.png)")
         return None
-    frames = []
-    for frame in director.frames():
-        frames.append(frame)
-        counter()
-    return MotionClip.from_frames(frames, director.emotions, meta)
+    _check_paths(source, Path(plot), None)
+    title = "   ".join(
+        [meta["speech"], f"seed {meta['seed']}", *([meta["emotion"]] if "emotion" in meta else [])]
+    )
+    return Plotting(Path(plot), source, title, span, None if phones is None else Path(phones))
 
 
 def animate(

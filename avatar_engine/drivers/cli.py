@@ -27,7 +27,7 @@ EPILOG = """\
 exit codes: 0 done, 1 failed, 2 wrong usage. Errors are one line on stderr; --debug adds the traceback.
 examples:
   avatar-engine render speech.wav --text-file speech.txt -o film.mp4
-  avatar-engine motion speech.wav -o motion.json
+  avatar-engine motion speech.wav -o motion.json --plot motion.png
   avatar-engine animate capture.csv --audio speech.wav -o film.webm
   avatar-engine serve
 """
@@ -178,8 +178,25 @@ def _render(parser: argparse.ArgumentParser) -> None:
 
 def _motion(parser: argparse.ArgumentParser) -> None:
     _speech(parser)
+    parser.add_argument("-o", "--output", type=Path, metavar="OUT", help=".json or .csv (Live Link Face)")
     parser.add_argument(
-        "-o", "--output", type=Path, required=True, metavar="OUT", help=".json or .csv (Live Link Face)"
+        "--plot",
+        type=Path,
+        metavar="OUT",
+        help="draw it on one time axis: .png, .svg or .pdf; alone, or beside -o (extra 'plot')",
+    )
+    parser.add_argument(
+        "--phones",
+        type=Path,
+        metavar="FILE",
+        help="show them in the plot: a Praat TextGrid, or lines of 'start end phone' in seconds",
+    )
+    parser.add_argument(
+        "--plot-span",
+        type=float,
+        nargs=2,
+        metavar=("START", "END"),
+        help="seconds to plot, at most 120 (default: all, or the first 120)",
     )
 
 

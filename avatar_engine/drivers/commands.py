@@ -49,6 +49,8 @@ def render(options: Namespace) -> None:
 
 def motion(options: Namespace) -> None:
     """avatar-engine motion"""
+    if options.output is None and options.plot is None:
+        raise UsageError("motion: name a file to write, -o OUT.json|OUT.csv, or --plot OUT.png, or both")
     text = _text(options)
     with ProgressBar("moving") as bar:
         api.motion(
@@ -58,6 +60,9 @@ def motion(options: Namespace) -> None:
             seed=options.seed,
             emotion=options.emotion,
             emotion_model=options.emotion_model,
+            plot=options.plot,
+            phones=options.phones,
+            plot_span=options.plot_span,
             on_frame=bar.show,
         )
 

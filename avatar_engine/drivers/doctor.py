@@ -23,6 +23,7 @@ NEEDED = (
 OPTIONAL = {
     "torch": "draws on CUDA: pip install 'avatar-engine[gpu]'",
     "espeakng-loader": "the built-in voice: pip install 'avatar-engine[voice]'",
+    "matplotlib": "plots (motion --plot): pip install 'avatar-engine[plot]'",
     "transformers": "other text models (--emotion-model): pip install 'avatar-engine[hf]'",
 }
 CODECS = {

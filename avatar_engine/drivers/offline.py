@@ -35,6 +35,7 @@ from avatar_engine.drivers.motion_files.clip import Limits, MotionClip
 from avatar_engine.drivers.motion_files.files import MotionWriter, check_suffix
 from avatar_engine.drivers.output import NewFile, NewFolder, reporting
 from avatar_engine.drivers.pipeline import Stage
+from avatar_engine.drivers.plot.plotting import Plotting
 from avatar_engine.errors import AvatarWarning, SpeechError, UsageError
 from avatar_engine.session import Session
 from avatar_engine.types import AudioChunk, EmotionScores, ExpressionFrame, Float32, Renderer, UInt8
@@ -128,13 +129,37 @@ def expected_frames(speech: Speech) -> int | None:
     return None if speech.duration_s is None else math.ceil(speech.duration_s * FRAME_RATE)
 
 
-def write_motion(director: Director, output: Path, meta: dict[str, Any], on_frame: OnFrame) -> None:
-    """The motion of some speech into a .json or .csv file. OutputError where it cannot be written."""
-    with _new_motion(output) as writer:
-        for frame in director.frames():
-            writer.write(frame)
+def make_motion(
+    director: Director,
+    meta: dict[str, Any],
+    on_frame: OnFrame,
+    *,
+    output: Path | None = None,
+    plotting: Plotting | None = None,
+) -> MotionClip | None:
+    """The motion of some speech into a .json or .csv file; without one, as a whole. With a plot of it, both
+    appear together or not at all. OutputError where something cannot be written.
+    """
+    frames: list[ExpressionFrame] = []
+    with ExitStack() as stack:
+        # The motion file is put in its place after the plot: it can be read again, the plot only looked at.
+        writer = None if output is None else stack.enter_context(_new_motion(output))
+        plot = None if plotting is None else stack.enter_context(plotting.open())
+        for frame in director.frames(None if plot is None else plot.sound):
+            if writer is None:
+                frames.append(frame)
+            else:
+                writer.write(frame)
+            if plot is not None:
+                plot.frame(frame)
             on_frame()
-        writer.finish(director.emotions, _with_version(meta))
+        if plot is not None:
+            plot.draw(director.emotions)
+        if writer is not None:
+            writer.finish(director.emotions, _with_version(meta))
+    if plotting is not None and plotting.warning is not None:
+        emit_warnings([plotting.warning])
+    return MotionClip.from_frames(frames, director.emotions, meta) if output is None else None
 
 
 def render_speech(

@@ -80,6 +80,28 @@ def test_motion_and_animate(speech: Path, tmp_path: Path, capsys: pytest.Capture
     assert capsys.readouterr() == ("", "")
 
 
+def test_motion_draws_a_plot_alone_or_beside_the_motion(
+    speech: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "phones.lab").write_text("0 0.2 sil\n0.2 0.3 m\n")
+    assert run("motion", speech, "--plot", tmp_path / "a.png", "--phones", tmp_path / "phones.lab") == 0
+    both = ["-o", tmp_path / "b.json", "--plot", tmp_path / "b.svg", "--plot-span", 0.2, 0.6]
+    assert run("motion", speech, *both) == 0
+    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG") and (tmp_path / "b.json").exists()
+    assert "speech.wav" in (tmp_path / "b.svg").read_text() and capsys.readouterr() == ("", "")
+    assert run("motion", speech, "-o", tmp_path / "c.json", "--plot", tmp_path / "none" / "c.png") == 1
+    assert "create the folder first" in capsys.readouterr().err and not (tmp_path / "c.json").exists()
+
+
+def test_a_plot_without_matplotlib_says_what_to_install(
+    speech: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    assert run("motion", speech, "--plot", tmp_path / "a.png") == 2
+    errors = capsys.readouterr().err
+    assert errors.count("\n") == 1 and "pip install 'avatar-engine[plot]'" in errors
+
+
 def test_emotion_prints_a_json_line_for_each_text(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "texts.txt").write_text("full of joy\n\nfull of anger\n今天天气\n", encoding="utf-8")
     assert run("emotion", "--file", tmp_path / "texts.txt", "--json") == 0
@@ -111,6 +133,12 @@ def test_emotion_of_texts_for_people(capsys: pytest.CaptureFixture[str]) -> None
         (["render", "SPEECH", "-o", "a.mp4", "--avatar", "bob"], "unknown avatar 'bob'"),
         (["render", "SPEECH", "-o", "a.mp4", "--background", "transparent"], ".mp4 has no alpha"),
         (["render", "SPEECH", "-o", "a.mp4", "--text-file", "none.txt"], "none.txt: cannot be read"),
+        (["motion", "SPEECH"], "-o OUT.json|OUT.csv, or --plot OUT.png"),
+        (["motion", "SPEECH", "--plot", "a.gif"], "must end in .png, .svg or .pdf"),
+        (["motion", "SPEECH", "-o", "a.json", "--phones", "a.lab"], "name its file too"),
+        (["motion", "SPEECH", "--plot", "a.png", "--phones", "none.lab"], "none.lab: cannot be read"),
+        (["motion", "SPEECH", "--plot", "a.png", "--plot-span", "2", "1"], "0 <= start < end"),
+        (["motion", "SPEECH", "--plot", "a.png", "--plot-span", "2", "3"], "the speech ends at 1.00 s"),
         (["animate", "m.bvh", "-o", "a.mp4"], "must end in .json"),
         (["animate", "m.csv", "-o", "a.mp4", "--fps", "0"], "--fps must lie in"),
     ],

@@ -197,7 +197,7 @@ class LongSpeech:
 def peak_bytes(seconds: int, output: Path) -> int:
     director = offline.Director(new_session(), LongSpeech(seconds), None)
     tracemalloc.start()
-    offline.write_motion(director, output, {}, lambda: None)
+    offline.make_motion(director, {}, lambda: None, output=output)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     return peak
