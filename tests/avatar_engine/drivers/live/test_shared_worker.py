@@ -137,7 +137,7 @@ def test_sessions_are_admitted_by_what_a_frame_takes_in_a_batch() -> None:
         engine.worker_s = {256: 0.01, 384: 0.02, 512: 0.03}
         first = await engine.open(SessionOptions("ava", 512))
         assert engine.numbers()["admitted_cost_share"] == pytest.approx(0.75)
-        with pytest.raises(Full, match="1 sessions are on, another of 256 x 256 does not fit"):
+        with pytest.raises(Full, match="1 session is on, another of 256 x 256 does not fit"):
             await engine.open(SessionOptions("ava", 256))
         await first.close("enough")
         for _ in range(3):
