@@ -38,7 +38,7 @@ from avatar_engine.drivers.live.worker.wire import OpenModels
 from avatar_engine.errors import UsageError
 
 logger = logging.getLogger(__name__)
-MEASURED_FRAMES = 6
+MEASURED_FRAMES = 4
 MEASURED_BATCH = 8
 "Faces at once, where they are drawn at once."
 OTHER_COST_S = 0.0015
@@ -140,11 +140,13 @@ class LiveEngine:
             lambda: WorkerProcess(open_models), options.avatar, largest, keeps_spare=options.spare_worker
         )
         # What begin() will need for its first text is loaded while the worker loads its models.
-        worker, _ = await asyncio.gather(
-            self._pool.start(), asyncio.to_thread(assembly.sentences_of, "Warm up.")
+        worker, _, encoded = await asyncio.gather(
+            self._pool.start(),
+            asyncio.to_thread(assembly.sentences_of, "Warm up."),
+            asyncio.to_thread(_encoding_costs, self.sizes),
         )
         self.device = worker.device
-        await self._measure(worker)
+        await self._measure(worker, encoded)
         fitting = [size for size in self.sizes if self._share([size]) <= options.default_share]
         self.default_size = max(fitting, default=min(self.sizes))
         logger.info("default size %d", self.default_size)
@@ -153,7 +155,7 @@ class LiveEngine:
         gc.freeze()
         self.ready = True
 
-    async def _measure(self, worker: WorkerProcess) -> None:
+    async def _measure(self, worker: WorkerProcess, encoded: dict[int, float]) -> None:
         """What a frame costs, and, by where it is drawn, whether sessions share a worker."""
         avatar, chosen = self._options.avatar, self._options.shared_worker
         drawn = await worker.measure(avatar, self.sizes, MEASURED_FRAMES)
@@ -167,7 +169,6 @@ class LiveEngine:
                 MEASURED_BATCH,
                 "; ".join(times),
             )
-        encoded = await asyncio.to_thread(_encoding_costs, self.sizes)
         self.cost_s = {size: drawn[size].processor_s + encoded[size] + OTHER_COST_S for size in self.sizes}
         costs = ", ".join(f"{size}: {cost * 1000:.1f} ms" for size, cost in self.cost_s.items())
         logger.info("a frame costs %s of %.0f ms of processor time", costs, self._budget() * 1000)
