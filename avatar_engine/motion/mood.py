@@ -255,7 +255,7 @@ class _Utterance:
         if span is None:
             self._felt, self._scores, self._sentence, self._asks_from = -1, None, None, math.inf
             return None
-        felt, self._inside = self._placement.ahead(LEAD_FRAMES)
+        felt, self._inside = self._placement.ahead(LEAD_FRAMES, is_there=self._felt > (span or 0))
         if felt != self._felt or self._scores is None:
             self._felt, self._sentence, text = felt, None, self._spans[felt].text
             self._scores = self._read(self._spans[felt])

@@ -27,6 +27,8 @@ VOICED = 0.3
 "Voicing from which a frame is taken for a vowel."
 CONSONANT_FRAMES = 3
 "So long after a vowel somebody is still speaking: consonants are not voiced syllables, but part of them."
+WAVER = 0.15
+"Syllables by which the likeliest count may fall back from one frame to the next."
 PAUSE_FRAMES = 7
 """280 ms without a vowel: stops and clusters are mostly shorter, pauses at commas mostly longer
 (Goldman-Eisler 1968)."""
@@ -131,12 +133,13 @@ class Placement:
         """The number of the span that was reached."""
         return self._span
 
-    def ahead(self, frames: int) -> tuple[int, float]:
+    def ahead(self, frames: int, *, is_there: bool = False) -> tuple[int, float]:
         """The number of the span that a face should be at, and syllables since its start, `frames` frames
         ahead.
 
         In a pause at the end of a span that is the next one already. Without a pause it is so as soon as the
-        count has passed the end: `span` waits for what confirms it, a face that waited would be late.
+        count has passed the end: `span` waits for what confirms it, a face that waited would be late. is_there:
+        it is already; the likeliest count wavers by parts of a syllable, and a face must not waver with it.
         """
         speaking = self._spoke and self._silent <= CONSONANT_FRAMES
         lead = frames / FRAME_RATE * float(RATES[self._best]) if speaking else 0.0
@@ -144,7 +147,7 @@ class Placement:
         if self._span + 1 < len(self._span_ends):
             end = self._span_ends[self._span]
             paused = self._spoke and self._silent >= PAUSE_FRAMES and self._anchors[self._best] >= end
-            if paused or self.position > end:
+            if paused or self.position > end + (-WAVER if is_there else WAVER):
                 return self._span + 1, max(0.0, self.position + lead - end)
         return self._span, max(0.0, self.position + lead - start)
 

@@ -235,6 +235,11 @@ sys.exit(cli.main(sys.argv[1:]))
 """
 
 
+def heed_interrupts() -> None:
+    """A background job of a shell ignores SIGINT, and so would the children of a test run that is one."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_stops_cleanly_and_loses_nothing(tmp_path: Path, number: signal.Signals) -> None:
     soundfile.write(tmp_path / "long.wav", syllables(30.0), SAMPLE_RATE)
@@ -242,7 +247,13 @@ def test_a_signal_stops_cleanly_and_loses_nothing(tmp_path: Path, number: signal
     command = [sys.executable, "-c", SLOW, "render", "long.wav", "-o", "film.mp4", "--size", "256"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     with subprocess.Popen(
-        command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command,
+        cwd=tmp_path,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=heed_interrupts,
     ) as process:
         assert process.stdout is not None and process.stderr is not None
         assert process.stdout.readline() == "drawing\n"
