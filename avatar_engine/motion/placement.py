@@ -138,8 +138,9 @@ class Placement:
         ahead.
 
         In a pause at the end of a span that is the next one already. Without a pause it is so as soon as the
-        count has passed the end: `span` waits for what confirms it, a face that waited would be late. is_there:
-        it is already; the likeliest count wavers by parts of a syllable, and a face must not waver with it.
+        count has passed the end: `span` waits for what confirms it, a face that waited would be late.
+        is_there: the face is at the next one; the likeliest count wavers by parts of a syllable, and it must
+        not waver with it.
         """
         speaking = self._spoke and self._silent <= CONSONANT_FRAMES
         lead = frames / FRAME_RATE * float(RATES[self._best]) if speaking else 0.0
