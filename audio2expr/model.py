@@ -12,7 +12,7 @@ import numpy as np
 import onnxruntime
 
 from audio2expr.features import N_FEATURES, Float32, FrontEnd
-from audio2expr.mouth import MouthConfig
+from audio2expr.mouth import MouthConfig, Opinions
 from audio2expr.prosody import N_PROSODY
 from audio2expr.stream import LOOKAHEAD_SAMPLES, Audio2ExprStream
 
@@ -58,10 +58,15 @@ class Audio2Expr:
             )
         mouth, manner = _session(folder / MOUTH_FILE), _session(folder / MANNER_FILE)
         wanted = [1, config["mouth"]["window_rows"], N_FEATURES]
-        if mouth.get_inputs()[0].shape != wanted or manner.get_inputs()[0].shape != [1, N_PROSODY]:
+        said = [1, len(Opinions._fields)]
+        if (
+            mouth.get_inputs()[0].shape != wanted
+            or mouth.get_outputs()[1].shape != said
+            or manner.get_inputs()[0].shape != [1, N_PROSODY]
+        ):
             raise ValueError(
-                f"{folder}: the nets do not take {wanted} and [1, {N_PROSODY}]; the weights are of another "
-                f"release"
+                f"{folder}: the nets do not take {wanted} and [1, {N_PROSODY}] or do not give {said}; the "
+                f"weights are of another release"
             )
         names, emotions = tuple(config["names"]), tuple(config["emotion_names"])
         return cls(names, emotions, LOOKAHEAD_SAMPLES, config, mouth, manner)

@@ -1,5 +1,5 @@
-"""What the net thinks of one frame -> how the mouth stands: speech activity, closures, pursed lips. Knows
-probabilities and lip gaps; neither nets nor sound.
+"""What the net thinks of one frame -> how the mouth stands: speech activity, closures, pursed and bitten
+lips. Knows probabilities and lip gaps; neither nets nor sound.
 
 Causal, a few numbers of memory, the same work every frame.
 """
@@ -34,6 +34,8 @@ class Opinions(NamedTuple):
     vowel: float
     pursed: float
     "Lips of u and w."
+    bitten: float = 0.0
+    "The lower lip at the teeth, f and v."
 
 
 class Sound(NamedTuple):
@@ -62,6 +64,10 @@ class MouthConfig:
     pursed_full: float
     "Probability of pursed lips below which the mouth is the net's, and from which it is pursed_shape."
     pursed_shape: tuple[float, ...]
+    bitten_from: float
+    bitten_full: float
+    "The same for the lower lip at the teeth, and bitten_shape."
+    bitten_shape: tuple[float, ...]
     channel_of: tuple[int, ...]
     "For each ARKit name, the net's channel it follows."
     speech_on: float
@@ -160,13 +166,14 @@ class Lips:
         self.gate = Gate(config)
         self._closed_shape = np.array(config.closed_shape, np.float32)
         self._pursed_shape = np.array(config.pursed_shape, np.float32)
+        self._bitten_shape = np.array(config.bitten_shape, np.float32)
         self._gap_row = np.array(config.gap_row, np.float32)
         self._was_closed = False
         self._last_vowel = 0.0
 
     def push(self, mouth: Float32, heard: Opinions, sound: Sound) -> Float32:
-        """The open mouth, drawn towards pursed and closed lips as far as the net is sure, and to rest in
-        silence.
+        """The open mouth, drawn towards pursed, bitten and closed lips as far as the net is sure, and to rest
+        in silence.
 
         mouth: float32 [channels]. Returns float32 [channels], 0..1.
         """
@@ -174,6 +181,8 @@ class Lips:
         mouth = self._opened(mouth, heard.vowel)
         pursed = _share(heard.pursed, config.pursed_from, config.pursed_full)
         mouth = mouth + pursed * (self._pursed_shape - mouth)
+        bitten = _share(heard.bitten, config.bitten_from, config.bitten_full)
+        mouth = mouth + bitten * (self._bitten_shape - mouth)
         mouth = mouth + self._closed(heard) * (self._closed_shape - mouth)
         amount = self.gate.push(heard.speech, heard.vowel, sound)
         return np.asarray(np.clip(mouth, 0, 1) * np.float32(amount), np.float32)

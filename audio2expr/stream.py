@@ -56,8 +56,8 @@ class Audio2ExprStream:
         n_emotions: int,
     ) -> None:
         """`read_mouth`: float32 [1, window_rows, N_FEATURES] -> channel weights [1, c] and probabilities [1,
-        4] of closed lips, speech, a vowel and pursed lips. `read_manner`: float32 [1, N_PROSODY] -> emotions
-        and arousal [1, e + 1]."""
+        5] of closed lips, speech, a vowel, pursed and bitten lips. `read_manner`: float32 [1, N_PROSODY] ->
+        emotions and arousal [1, e + 1]."""
         self._config = config
         self._front_end = front_end
         self._read_mouth = read_mouth

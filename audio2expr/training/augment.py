@@ -48,7 +48,7 @@ def augment(
     if random.random() < strength.room:
         sound = room(sound, random)
     if random.random() < strength.noise:
-        level = _speech_level(sound)
+        level = speech_level(sound)
         snr_db = float(random.uniform(8, 45))
         sound = sound + noise(len(sound), random, others) * np.float32(level * 10 ** (-snr_db / 20))
     if random.random() < strength.band:
@@ -68,11 +68,16 @@ QUIET_KEY = "quiet"
 
 
 def quiet_session(random: np.random.Generator, duration_s: float = 8.0) -> Session:
-    """Room tone, noise, hum or music and the odd knock: the mouth is to stay shut throughout."""
+    """Room tone, noise, hum or music, breaths, laughter and the odd knock: the mouth is to stay shut
+    throughout."""
     n = int(duration_s * SAMPLE_RATE)
     sound = np.zeros(n, np.float32)
+    if random.random() < 0.35:
+        sound = breaths(n, random)
+    elif random.random() < 0.3:
+        sound = laughter(n, random)
     if random.random() < 0.9:
-        sound = noise(n, random, []) * np.float32(10 ** (random.uniform(-80, -24) / 20))
+        sound = sound + noise(n, random, []) * np.float32(10 ** (random.uniform(-80, -24) / 20))
     for start in random.integers(0, n - 4000, size=int(random.integers(0, 4))):
         knock = random.normal(size=4000) * np.exp(-np.arange(4000) / random.uniform(20, 400))
         sound[start : start + 4000] += (knock * 10 ** (random.uniform(-45, -12) / 20)).astype(np.float32)
@@ -92,7 +97,8 @@ def _with_manner(session: Session, random: np.random.Generator) -> Session:
         )
         part = slice(int(start_s * SAMPLE_RATE), int(end_s * SAMPLE_RATE))
         if part.stop - part.start > 16:
-            sound[part] = _shelf(sound[part], tilt_db) * np.float32(10 ** (gain_db / 20))
+            plain = whisper(sound[part], random) if name == "whisper" else sound[part]
+            sound[part] = _shelf(plain, tilt_db) * np.float32(10 ** (gain_db / 20))
     return replace(session, samples=sound)
 
 
@@ -107,6 +113,58 @@ def _filter(sound: np.ndarray, gain: np.ndarray) -> np.ndarray:
 def _shelf(sound: np.ndarray, tilt_db: float) -> np.ndarray:
     octaves = np.log2(np.maximum(np.linspace(0, 8000, 257), 60) / 250) / 4
     return _filter(sound, 10 ** (tilt_db * np.clip(octaves, -0.5, 1.3) / 20))
+
+
+def whisper(sound: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """The same speech without a voice: noise through its spectral envelope (the first 30 cepstral
+    coefficients of 32 ms), dull sounds weaker, as whispered vowels are; same length and level."""
+    size = 512
+    if len(sound) < 2 * size:
+        return sound
+    _, _, spectrum = signal.stft(sound, nperseg=size, noverlap=size * 3 // 4)
+    cepstrum = np.fft.irfft(np.log(np.abs(spectrum) + 1e-6), axis=0)
+    cepstrum[30:-29] = 0
+    envelope = np.exp(np.fft.rfft(cepstrum, axis=0).real)
+    turned = np.exp(2j * np.pi * random.random(spectrum.shape))
+    weaker = np.interp(np.linspace(0, 8000, len(spectrum)), [0, 300, 1200], [0.1, 0.25, 1.0])
+    _, made = signal.istft(envelope * turned * weaker[:, None], nperseg=size, noverlap=size * 3 // 4)
+    made = np.resize(made, len(sound))
+    level = np.sqrt((sound**2).mean() / ((made**2).mean() + 1e-12))
+    return np.asarray(made * level, np.float32)
+
+
+def breaths(n: int, random: np.random.Generator) -> np.ndarray:
+    """Somebody breathing at a microphone: hisses of .3 to .9 s; float32 [n]."""
+    sound = np.zeros(n, np.float32)
+    start = int(random.uniform(0, 1) * SAMPLE_RATE)
+    while start < n:
+        length = int(random.uniform(0.3, 0.9) * SAMPLE_RATE)
+        hiss = telephone(coloured(length, random, 0.4), random.uniform(200, 700), random.uniform(2500, 6000))
+        hiss = hiss * np.hanning(length) * 10 ** (random.uniform(-48, -28) / 20)
+        sound[start : start + length] += hiss[: n - start].astype(np.float32)
+        start += length + int(random.uniform(0.5, 2.0) * SAMPLE_RATE)
+    return sound
+
+
+def laughter(n: int, random: np.random.Generator) -> np.ndarray:
+    """Something like laughing: breathy voiced bursts, four to six a second, falling in pitch; float32 [n].
+
+    A face that laughs is the emotion's business: the lips must not chatter with it.
+    """
+    sound = np.zeros(n, np.float32)
+    start = int(random.uniform(0.2, 1) * SAMPLE_RATE)
+    while start < n:
+        hz, rate = random.uniform(150, 420), random.uniform(4, 6)
+        for burst in range(int(random.integers(3, 9))):
+            at, length = start + int(burst / rate * SAMPLE_RATE), int(0.55 / rate * SAMPLE_RATE)
+            times = np.arange(length) / SAMPLE_RATE
+            base = hz * 0.97**burst
+            voice = sum(np.sin(2 * np.pi * base * k * times) / k for k in range(1, 14))
+            burst_sound = (voice + random.normal(size=length)) * np.hanning(length) * 10 ** (-26 / 20)
+            if at < n:
+                sound[at : at + length] += burst_sound[: n - at].astype(np.float32)
+        start += int(random.uniform(2, 4) * SAMPLE_RATE)
+    return sound
 
 
 def change_speed(session: Session, factor: float) -> Session:
@@ -141,7 +199,7 @@ def room(sound: np.ndarray, random: np.random.Generator) -> np.ndarray:
     return np.asarray(signal.fftconvolve(sound, echo.astype(np.float32))[: len(sound)], np.float32)
 
 
-def _speech_level(sound: np.ndarray) -> float:
+def speech_level(sound: np.ndarray) -> float:
     """RMS of the louder half."""
     frames = sound[: len(sound) // 640 * 640].reshape(-1, 640)
     power = np.sort((frames**2).mean(axis=1))
@@ -156,9 +214,7 @@ def noise(n: int, random: np.random.Generator, others: list[Session]) -> np.ndar
     )
     kind = random.choice(kinds, p=shares / shares.sum())
     if kind == "coloured":
-        sound = _filter(
-            random.normal(size=n), np.maximum(np.linspace(0, 1, 257), 0.01) ** -random.uniform(0, 1.3)
-        )
+        sound = coloured(n, random, float(random.uniform(0, 1.3)))
     elif kind == "hum":
         times = np.arange(n) / SAMPLE_RATE
         base = random.choice([50.0, 60.0]) * random.uniform(0.99, 1.01)
@@ -166,7 +222,7 @@ def noise(n: int, random: np.random.Generator, others: list[Session]) -> np.ndar
             np.sin(2 * np.pi * base * k * times + random.uniform(0, 6)) / k for k in (1, 2, 3, 5, 7)
         ) + 0.05 * random.normal(size=n)
     elif kind == "music":
-        sound = _music(n, random)
+        sound = music(n, random)
     else:
         sound = np.zeros(n)
         for i in random.integers(len(others), size=int(random.integers(2, 6))):
@@ -177,8 +233,14 @@ def noise(n: int, random: np.random.Generator, others: list[Session]) -> np.ndar
     return np.asarray(sound / (np.sqrt((sound**2).mean()) + 1e-9), np.float32)
 
 
-def _music(n: int, random: np.random.Generator) -> np.ndarray:
-    """Chords of plucked harmonic tones over a beat."""
+def coloured(n: int, random: np.random.Generator, slope: float) -> np.ndarray:
+    """Noise of unit RMS whose amplitude falls with frequency ** -slope: 0 white, .5 pink; float32 [n]."""
+    sound = _filter(random.normal(size=n), np.maximum(np.linspace(0, 1, 257), 0.01) ** -slope)
+    return np.asarray(sound / (np.sqrt((sound**2).mean()) + 1e-9), np.float32)
+
+
+def music(n: int, random: np.random.Generator) -> np.ndarray:
+    """Chords of plucked harmonic tones over a beat, of unit RMS."""
     sound = np.zeros(n)
     step = int(random.uniform(0.2, 0.6) * SAMPLE_RATE)
     times = np.arange(step * 3) / SAMPLE_RATE
@@ -188,17 +250,19 @@ def _music(n: int, random: np.random.Generator) -> np.ndarray:
             tone = sum(np.sin(2 * np.pi * hz * k * times) / k**1.5 for k in range(1, 6)) * np.exp(-times * 4)
             part = tone[: n - start]
             sound[start : start + len(part)] += part
-    return sound
+    return np.asarray(sound / (np.sqrt((sound**2).mean()) + 1e-9), np.float32)
 
 
 def band_limit(sound: np.ndarray, random: np.random.Generator) -> np.ndarray:
     """A telephone line, or a codec's low-pass."""
+    if random.random() < 0.45:
+        return telephone(sound, random.uniform(150, 350), random.uniform(3200, 3800))
+    return telephone(sound, 0.0, random.uniform(3800, 7200))
+
+
+def telephone(sound: np.ndarray, low: float, high: float) -> np.ndarray:
+    """What passes between two frequencies in Hz; low 0 for a low-pass."""
     bins = np.linspace(0, 8000, 513)
-    low, high = (
-        (random.uniform(150, 350), random.uniform(3200, 3800))
-        if random.random() < 0.45
-        else (0.0, random.uniform(3800, 7200))
-    )
     gain = 1 / (1 + np.exp(-(bins - low) / 25)) if low else np.ones(513)
     return _filter(sound, gain / (1 + np.exp((bins - high) / 80)))
 

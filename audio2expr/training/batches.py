@@ -35,10 +35,17 @@ class Crops:
     """Random stretches of examples, as padded batches; a stretch may begin before its session, in the zeros
     a stream begins with."""
 
-    def __init__(self, material: Material, window_rows: int, random: np.random.Generator) -> None:
+    def __init__(
+        self,
+        material: Material,
+        window_rows: int,
+        random: np.random.Generator,
+        lookahead_blocks: int = LOOKAHEAD_BLOCKS,
+    ) -> None:
+        self.lookahead_blocks = lookahead_blocks
         self.examples, self.random = material.examples, random
         self.warps = formant_warps(material.scale)
-        self.past_rows = window_rows - (1 + LOOKAHEAD_BLOCKS) * ROWS
+        self.past_rows = window_rows - (1 + lookahead_blocks) * ROWS
         frames = np.array([len(e.closed) for e in self.examples], float) * material.importance
         self.share = frames / frames.sum()
 
@@ -63,7 +70,7 @@ class Crops:
         return self._rows(example, start, frames), target
 
     def _rows(self, example: Example, start: int, frames: int) -> np.ndarray:
-        first, last = start * ROWS - self.past_rows, (start + frames + LOOKAHEAD_BLOCKS) * ROWS
+        first, last = start * ROWS - self.past_rows, (start + frames + self.lookahead_blocks) * ROWS
         part = example.features[max(first, 0) : last].astype(np.float32)
         rows = np.pad(part, [(max(-first, 0), max(last - len(example.features), 0)), (0, 0)])
         return self._damage(rows)

@@ -17,7 +17,15 @@ import numpy as np
 from audio2expr.training import texts
 from audio2expr.training.phones import PHONE_INDEX, PHONES, SILENCE, Phone
 from audio2expr.training.synth import SAMPLE_RATE, Utterance, Voice, speak
-from audio2expr.training.voices import HELD_OUT, STYLES, draw_voices, voice_of
+from audio2expr.training.voices import (
+    HELD_OUT,
+    KOKORO_HELD_OUT,
+    KOKORO_LANGUAGES,
+    KOKORO_VOICES,
+    STYLES,
+    draw_voices,
+    voice_of,
+)
 
 UTTERANCES = 5
 "In a session."
@@ -159,6 +167,38 @@ def make(
             for _ in range(4)
         ]
         save([s for s in made if s], held_out)
+    return paths
+
+
+def make_natural(folder: Path, minutes: float, text_folder: Path | None, seed: int) -> list[Path]:
+    """Shards of the neural voices, `natural_000.npz` … of two minutes each and `held_out_natural.npz`;
+    what is there already is kept."""
+    folder.mkdir(parents=True, exist_ok=True)
+    cache: dict[str, list[str]] = {}
+
+    def shard(path: Path, wanted: list[tuple[str, str]], utterances: int) -> Path:
+        if path.is_file():
+            return path
+        random = np.random.default_rng((seed, sum(path.stem.encode())))
+        sessions = []
+        for key, language in wanted:
+            texts_of = cache.setdefault(language, texts.load_texts(text_folder, language))
+            voice = voice_of(key, language, "neutral", random)
+            said = [texts.draw(texts_of, language, random) for _ in range(utterances)]
+            session = join(speak(voice, said), random)
+            sessions.append(replace(session, key=key))
+        save(sessions, path)
+        print(f"{path.name}: {sum(len(s.samples) for s in sessions) / SAMPLE_RATE:.0f} s", flush=True)
+        return path
+
+    paths = [shard(folder / "held_out_natural.npz", list(KOKORO_HELD_OUT.items()), 4)]
+    random = np.random.default_rng((seed, 77))
+    for index in range(round(minutes / 2)):
+        wanted = [
+            (f"kokoro:{random.choice(KOKORO_VOICES)}", str(random.choice(KOKORO_LANGUAGES)))
+            for _ in range(10)
+        ]
+        paths.append(shard(folder / f"natural_{index:03d}.npz", wanted, 3))
     return paths
 
 

@@ -16,7 +16,8 @@ from audio2expr.stream import LOOKAHEAD_BLOCKS
 from audio2expr.training import corpus
 from audio2expr.training.augment import augment
 from audio2expr.training.corpus import Session
-from audio2expr.training.targets import LipModel, make_targets
+from audio2expr.training.targets import FRAME_S, LipModel, make_targets
+from audio2expr.training.voices import STYLES
 
 
 @dataclass(frozen=True)
@@ -67,8 +68,16 @@ def make_example(
 ) -> Example:
     n_frames = -(-len(session.samples) // BLOCK)
     features = run_front_end(session.samples, FrontEnd.from_config(config))
-    t = make_targets(session.phones, n_frames, lips, phone_shapes)
+    t = make_targets(session.phones, n_frames, lips, phone_shapes, openness(session, n_frames))
     return Example(features.astype(np.float16), t.weights, t.closed, t.speech, t.voiced, t.phone)
+
+
+def openness(session: Session, n_frames: int) -> np.ndarray:
+    """How much wider the mouth opens in each frame for the effort of its style; float64 [n_frames]."""
+    wide = np.ones(n_frames)
+    for start_s, end_s, style in session.styles:
+        wide[int(start_s / FRAME_S) : int(np.ceil(end_s / FRAME_S))] = STYLES[style].openness
+    return wide
 
 
 def save(examples: list[Example], path: Path) -> None:
@@ -99,14 +108,14 @@ def make(
     paths = []
     for shard in shards:
         sessions: list[Session] = []
-        for variant in range(1 if shard.stem == "held_out" else variants):
+        clean = shard.stem.startswith("held_out")
+        for variant in range(1 if clean else variants):
             path = folder / f"{shard.stem}_{variant}.npz"
             paths.append(path)
             if path.is_file():
                 continue
             sessions = sessions or corpus.load(shard)
             random = np.random.default_rng((seed, variant, sum(shard.stem.encode())))
-            clean = shard.stem == "held_out"
             damaged = sessions if clean else [augment(s, random, sessions) for s in sessions]
             save([make_example(s, config, lips, phone_shapes) for s in damaged], path)
     return paths

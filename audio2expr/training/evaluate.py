@@ -1,11 +1,15 @@
 """How well a mouth follows speech, from any source of weights. Knows phones, real lips and the gap of
 weights; no net.
 
-    python -m audio2expr.training.evaluate --grid FOLDER --face-model MODEL.npz [--parity 1] [--weights
-    FOLDER] [--motion FOLDER]
+Real lips, by the net alone or from a folder of NAME.json motion files of the whole chain:
 
-`--motion` takes a folder of NAME.json motion files (`names`, `frames[].weights`) made by the whole chain,
-instead of the net alone. The last line printed is JSON.
+    python -m audio2expr.training.evaluate --grid FOLDER --face-model MODEL.npz [--parity 1] [--motion FOLDER]
+
+Voices and languages, and kinds of recordings (conditions.py), on session files of corpus.py:
+
+    python -m audio2expr.training.evaluate --speech held_out.npz held_out_librivox.npz [--condition all]
+
+`--weights FOLDER` measures other weights than those that ship. The last line printed is JSON.
 """
 
 from __future__ import annotations
@@ -18,13 +22,17 @@ from pathlib import Path
 
 import numpy as np
 
-from audio2expr.training.phones import BILABIAL, OPEN_VOWELS, SILENCE, VOWELS, Phone
+from audio2expr.training import shapes
+from audio2expr.training.phones import BILABIAL, BITTEN, OPEN_VOWELS, SILENCE, VOWELS, Phone
 from audio2expr.training.targets import FRAME_S, RealClip, load_grid
 
 CLOSED_BELOW = 0.02
 "Aperture at which lips count as closed."
 LAGS = 6
 ROUND_PHONES = frozenset(("uw", "w"))
+ROUNDED = frozenset(("uw", "w", "ow", "uh"))
+SPECTRUM_FRAMES = 32
+"1.3 s: the shortest stretch that shows half a hertz and fits into a short clip."
 
 
 @dataclass(frozen=True)
@@ -37,6 +45,8 @@ class Track:
     "float [frames], from the weights."
     real: np.ndarray | None = None
     "float [frames], from the video."
+    width: np.ndarray | None = None
+    "float [frames], width of the mouth, from the weights."
 
 
 @dataclass(frozen=True)
@@ -64,6 +74,10 @@ class MouthReport:
     "Median aperture of aa, ae, eh; of p, b, m."
     round_gap: float
     "Median aperture of uw, w."
+    bitten_gap: float
+    "The same of f, v."
+    round_width: float
+    "Median width of the mouth in o, u, w over that in aa, ae, eh; below 1 where lips round."
     open_over_closed: float
     open_over_round: float
     silence_gap_max: float
@@ -72,8 +86,11 @@ class MouthReport:
     jitter: float
     "Mean size of the second difference of the aperture inside speech."
     jitter_real: float
+    spectrum: tuple[float, ...]
+    """Amplitude of the movement of the aperture over that of real lips, in speech, for each of BANDS_HZ."""
 
 
+BANDS_HZ = ((0.5, 2.0), (2.0, 4.0), (4.0, 6.0), (6.0, 8.0))
 SILENCE_MARGIN_S = 0.28
 
 
@@ -92,6 +109,13 @@ def gap_row(face_model: Path, names: Sequence[str]) -> tuple[float, np.ndarray]:
             sides = [s.removesuffix("Right") + "_R" if s.endswith("Right") else s for s in sides]
         row[i] = sum(gap(shapes[s]) - rest for s in sides if s in shapes)
     return rest, row
+
+
+def _width_row(names: Sequence[str]) -> np.ndarray:
+    plain = [name.removesuffix("Left").removesuffix("Right") for name in names]
+    return np.array(
+        [shapes.WIDTH.get(p, 0.0) / (1 if p == n else 2) for p, n in zip(plain, names, strict=True)]
+    )
 
 
 def speech_span(phones: list[Phone], n_frames: int) -> slice:
@@ -210,6 +234,38 @@ def _jitter(curves: list[np.ndarray]) -> float:
     return float(np.concatenate(parts).mean()) if parts else float("nan")
 
 
+def _round_width(tracks: list[Track]) -> float:
+    medians = []
+    for names in (ROUNDED, OPEN_VOWELS):
+        parts = [
+            t.width[_middles_inside(p, len(t.width))]
+            for t in tracks
+            if t.width is not None
+            for p in t.phones
+            if p.name in names
+        ]
+        medians.append(float(np.median(np.concatenate(parts))) if parts else float("nan"))
+    return medians[0] / medians[1]
+
+
+def _band_power(curves: list[np.ndarray]) -> np.ndarray:
+    """Power of the curves in BANDS_HZ, summed over stretches of SPECTRUM_FRAMES that overlap by half."""
+    n = SPECTRUM_FRAMES
+    hertz = np.fft.rfftfreq(n, FRAME_S)
+    total = np.zeros(len(hertz))
+    for curve in curves:
+        for start in range(0, len(curve) - n + 1, n // 2):
+            part = curve[start : start + n]
+            total += np.abs(np.fft.rfft((part - part.mean()) * np.hanning(n))) ** 2
+    return np.array([total[(hertz >= low) & (hertz < high)].sum() for low, high in BANDS_HZ])
+
+
+def _spectrum(pairs: list[tuple[np.ndarray, np.ndarray]]) -> tuple[float, ...]:
+    ours, real = (_band_power([pair[i] for pair in pairs]) for i in (0, 1))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return tuple(float(v) for v in np.sqrt(ours / real))
+
+
 def measure(tracks: list[Track]) -> MouthReport:
     """Everything the acceptance check asks, over all tracks together."""
     r, mismatched, offset = _follow(tracks)
@@ -238,11 +294,15 @@ def measure(tracks: list[Track]) -> MouthReport:
         silence_motion_max=silence_motion,
         jitter=_jitter([t.gap[span] for t, span in spoken]),
         jitter_real=_jitter([t.real[span] for t, span in spoken if t.real is not None]),
+        bitten_gap=_median_gap(tracks, BITTEN),
+        round_width=_round_width(tracks),
+        spectrum=_spectrum([(t.gap[span], t.real[span]) for t, span in spoken if t.real is not None]),
     )
 
 
 def as_text(report: MouthReport) -> str:
-    return "\n".join(f"{key:28s} {value:.4g}" for key, value in asdict(report).items())
+    shown = {k: v if isinstance(v, tuple) else (v,) for k, v in asdict(report).items()}
+    return "\n".join(f"{key:28s} {' '.join(f'{v:.4g}' for v in values)}" for key, values in shown.items())
 
 
 def read_motion(path: Path) -> tuple[tuple[str, ...], np.ndarray]:
@@ -266,13 +326,11 @@ def speak_clip(model: object, path: Path) -> np.ndarray:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "--grid", type=Path, required=True, help="folder with lips.json, phones.json, NAME.flac"
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument(
-        "--face-model", type=Path, required=True, help=".npz of ICT-FaceKit: the gap of the weights"
-    )
+    parser.add_argument("--grid", type=Path, help="folder with lips.json, phones.json, NAME.flac")
+    parser.add_argument("--face-model", type=Path, help=".npz of ICT-FaceKit: the gap of the weights")
     parser.add_argument(
         "--parity",
         type=int,
@@ -284,11 +342,32 @@ def main() -> None:
     parser.add_argument(
         "--motion", type=Path, help="folder of NAME.json motion files, instead of the net alone"
     )
+    parser.add_argument("--speech", type=Path, nargs="+", help="session files (.npz) of corpus.py")
+    parser.add_argument("--condition", default="clean", help="one of conditions.CONDITIONS, or all")
     args = parser.parse_args()
-    clips = load_grid(args.grid, args.parity)
-    report = measure(_tracks(clips, args.face_model, args.weights, args.motion))
-    print(as_text(report))
-    print(json.dumps(asdict(report)))
+    if args.speech:
+        _print_speech(args.speech, args.weights, args.condition)
+    elif args.grid and args.face_model:
+        clips = load_grid(args.grid, args.parity)
+        report = measure(_tracks(clips, args.face_model, args.weights, args.motion))
+        print(as_text(report))
+        print(json.dumps(asdict(report)))
+    else:
+        parser.error("give --speech FILE.npz …, or --grid FOLDER with --face-model MODEL.npz")
+
+
+def _print_speech(files: list[Path], weights: Path, condition: str) -> None:
+    from audio2expr import Audio2Expr
+    from audio2expr.training import conditions
+
+    model = Audio2Expr.load(weights)
+    found = {}
+    for name in conditions.CONDITIONS if condition == "all" else [condition]:
+        found[name] = conditions.by_voice(model, files, name)
+        print(f"{name}\n{conditions.as_table(found[name])}\n", flush=True)
+    still = conditions.quiet(model)
+    print("largest step where nobody speaks:", {k: round(v, 4) for k, v in still.items()})
+    print(json.dumps({"voices": found, "quiet": still}))
 
 
 def _tracks(clips: list[RealClip], face_model: Path, weights: Path, motion: Path | None) -> list[Track]:
@@ -303,7 +382,8 @@ def _tracks(clips: list[RealClip], face_model: Path, weights: Path, motion: Path
         else:
             names, values = model.names, speak_clip(model, clip.samples_path)
         rest, row = gap_row(face_model, names)
-        tracks.append(Track(clip.name, clip.phones, rest + values @ row, clip.gap))
+        width = shapes.WIDTH_AT_REST + values @ _width_row(names)
+        tracks.append(Track(clip.name, clip.phones, rest + values @ row, clip.gap, width))
     return tracks
 
 

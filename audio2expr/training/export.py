@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from audio2expr.features import N_FEATURES
 from audio2expr.prosody import N_PROSODY
-from audio2expr.training.net import MannerNet, MouthNet
+from audio2expr.training.net import MannerNet, MouthNet, NetConfig
 
 Net = TypeVar("Net", bound=nn.Module)
 OPSET = 17
@@ -124,6 +124,23 @@ def export_mouth(net: MouthNet, path: Path, views: list[np.ndarray] | None = Non
         weights, logits, _ = net(example @ torch.from_numpy(np.stack(views)))
         wanted = [weights[:, 0].mean(0, keepdim=True), torch.sigmoid(logits[:, 0]).mean(0, keepdim=True)]
     _compare(path, "rows", example, wanted)
+
+
+def import_mouth(path: Path, config: NetConfig) -> MouthNet:
+    """The net of a file that export_mouth() wrote, to train on from; opinions that the file lacks begin as
+    "no", and the head that names phones, which is never exported, at random."""
+    numbers = [numpy_helper.to_array(c) for c in onnx.load(path).graph.initializer]
+    layers = [torch.from_numpy(n.astype(np.float32)) for n in numbers if n.dtype != np.int64 and n.size > 1]
+    net = MouthNet(config)
+    heard = [net.rows, net.pair, *net.layers, net.frame, net.mouth, net.opinions]
+    with torch.no_grad():
+        net.opinions.weight.zero_()
+        net.opinions.bias.fill_(-3.0)
+        for layer, weight, bias in zip(heard, layers[1::2], layers[2::2], strict=True):
+            assert isinstance(layer, nn.Conv1d)
+            layer.weight[: len(weight)].copy_(weight)
+            layer.bias[: len(bias)].copy_(bias)  # type: ignore[index]
+    return net
 
 
 def export_manner(net: MannerNet, path: Path) -> None:

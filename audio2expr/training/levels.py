@@ -20,7 +20,15 @@ from audio2expr.mouth import Sound
 from audio2expr.stream import LOOKAHEAD_BLOCKS
 from audio2expr.training.dataset import Example, run_front_end
 from audio2expr.training.evaluate import speech_span
-from audio2expr.training.net import GAP_UNIT, IS_PURSED, LossWeights, MouthNet, mouth_loss
+from audio2expr.training.net import (
+    GAP_UNIT,
+    IS_BITTEN,
+    IS_PURSED,
+    OPINIONS,
+    LossWeights,
+    MouthNet,
+    mouth_loss,
+)
 from audio2expr.training.shapes import GAP_AT_REST, GAP_ROW
 from audio2expr.training.targets import CLOSED_GAP, OPENNESS, LipModel, RealClip, make_targets
 
@@ -42,6 +50,10 @@ class ReadoutSchedule:
     "What the closures of the clips count beside their apertures."
     pursed: float = 1.5
     "The same for the frames of w and u."
+    bitten: float = 1.5
+    "The same for the frames of f and v."
+    false: float = 2.0
+    "How much more a closure costs that is heard in a vowel."
     stiffness: float = 0.1
     "Cost of moving a unit away from the trained read-out."
 
@@ -97,10 +109,15 @@ class _Filmed:
     "[1, n]: 1 where p, b, m shut the lips."
     pursed: Tensor
     "[1, n]: 1 in w and u."
+    bitten: Tensor
+    "[1, n]: 1 in f and v."
+    vowel: Tensor
+    "[1, n], share of vowel time."
 
 
 def _filmed(net: MouthNet, clips: list[RealClip], config: dict[str, list[float]]) -> _Filmed:
-    parts: dict[str, list[Tensor]] = {"heard": [], "gap": [], "known": [], "closed": [], "pursed": []}
+    names = ("heard", "gap", "known", "closed", "pursed", "bitten", "vowel")
+    parts: dict[str, list[Tensor]] = {name: [] for name in names}
     lips = LipModel.load()
     phone_shapes = lips.shapes()
     for clip in clips:
@@ -116,8 +133,11 @@ def _filmed(net: MouthNet, clips: list[RealClip], config: dict[str, list[float]]
         gap = np.where(target.closed > 0.5, CLOSED_GAP, np.maximum(clip.gap[:n] * OPENNESS, TOUCHING))
         gap = np.where(target.voiced > 0.5, np.maximum(gap, LEAST_VOWEL_GAP), gap).astype(np.float32)
         parts["heard"].append(hidden[:n])
-        parts["pursed"].append(IS_PURSED[torch.from_numpy(target.phone)])
-        for name, values in (("gap", gap), ("known", known), ("closed", target.closed)):
+        phone = torch.from_numpy(target.phone)
+        parts["pursed"].append(IS_PURSED[phone])
+        parts["bitten"].append(IS_BITTEN[phone])
+        measured = {"gap": gap, "known": known, "closed": target.closed, "vowel": target.voiced}
+        for name, values in measured.items():
             parts[name].append(torch.from_numpy(values))
     return _Filmed(**{name: torch.cat(values)[None] for name, values in parts.items()})
 
@@ -130,9 +150,14 @@ def _real_loss(
     closed = torch.sigmoid(opinions[..., 0])[..., None].detach()
     gap = (mouth + closed * (closed_shape - mouth)) @ torch.as_tensor(GAP_ROW) + GAP_AT_REST
     each = ((gap - filmed.gap) / GAP_UNIT) ** 2
-    for at, weight, truth in ((0, schedule.found, filmed.closed), (3, schedule.pursed, filmed.pursed)):
-        wrong = F.binary_cross_entropy_with_logits(opinions[..., at], truth, reduction="none")
-        each = each + weight * wrong
+    asked = {
+        "closed": (schedule.found * (1 + schedule.false * filmed.vowel * (1 - filmed.closed)), filmed.closed),
+        "pursed": (schedule.pursed, filmed.pursed),
+        "bitten": (schedule.bitten, filmed.bitten),
+    }
+    for name, (weight, truth) in asked.items():
+        logits = opinions[..., OPINIONS.index(name)]
+        each = each + weight * F.binary_cross_entropy_with_logits(logits, truth, reduction="none")
     return (each * filmed.known).sum() / filmed.known.sum()
 
 
@@ -143,7 +168,7 @@ class Heard:
     weights: np.ndarray
     "float32 [frames, channels]."
     opinions: np.ndarray
-    "float32 [frames, 4], probabilities."
+    "float32 [frames, len(OPINIONS)], probabilities."
     sounds: list[Sound]
 
 

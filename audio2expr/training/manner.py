@@ -24,9 +24,8 @@ from audio2expr.training.augment import augment
 from audio2expr.training.corpus import Session
 from audio2expr.training.net import MannerNet
 from audio2expr.training.targets import FRAME_S
-from audio2expr.training.voices import STYLES
+from audio2expr.training.voices import EMOTIONS, STYLES
 
-EMOTIONS = ("anger", "joy", "neutral", "sadness")
 SETTLE_S = 0.8
 "What the manner was before still rings in the statistics for this long."
 

@@ -10,12 +10,14 @@ from torch import Tensor, nn
 
 from audio2expr.features import N_FEATURES, ROWS
 from audio2expr.prosody import N_PROSODY
-from audio2expr.training.phones import PHONES, PURSED
+from audio2expr.training.phones import BITTEN, PHONES, PURSED
 from audio2expr.training.shapes import CHANNELS, GAP_AT_REST, GAP_ROW
 
-OPINIONS = ("closed", "speech", "voiced", "pursed")
-"What the net gives a probability of: lips shut by p, b, m; somebody speaking; a vowel; lips of w and u."
+OPINIONS = ("closed", "speech", "voiced", "pursed", "bitten")
+"""What the net gives a probability of: lips shut by p, b, m; somebody speaking; a vowel; lips of w and u; the
+lower lip at the teeth for f and v."""
 IS_PURSED = torch.tensor([float(name in PURSED) for name in PHONES])
+IS_BITTEN = torch.tensor([float(name in BITTEN) for name in PHONES])
 
 
 @dataclass(frozen=True)
@@ -104,10 +106,14 @@ class LossWeights:
     speech: float = 0.3
     voiced: float = 0.15
     pursed: float = 0.2
+    bitten: float = 0.2
     phones: float = 0.3
     missed_closure: float = 4.0
     "How much more a gap counts where the lips should meet."
     closed_positive: float = 2.0
+    false_closure: float = 2.5
+    """How much more a closure costs that is heard in a vowel: there a viewer takes it for a mistake, while
+    beside another consonant it hardly shows."""
 
 
 GAP_UNIT = 0.04
@@ -136,7 +142,7 @@ def mouth_loss(
 
     both = known[:, 1:] * known[:, :-1]
     speed = ((gap.diff(dim=1) - wanted.diff(dim=1)) / GAP_UNIT) ** 2
-    truth = {**target, "pursed": IS_PURSED[target["phone"]]}
+    truth = {**target, "pursed": IS_PURSED[target["phone"]], "bitten": IS_BITTEN[target["phone"]]}
     positive = {"closed": torch.tensor(weights.closed_positive)}
     binary = {
         k: F.binary_cross_entropy_with_logits(
@@ -144,6 +150,8 @@ def mouth_loss(
         )
         for i, k in enumerate(OPINIONS)
     }
+    open_vowel = target["voiced"] * (1 - target["closed"])
+    binary["closed"] = binary["closed"] * (1 + weights.false_closure * open_vowel)
     parts = {
         "channels": mean((((mixed - target["weights"]) / CHANNEL_UNIT) ** 2).mean(-1)),
         "gap": mean(((gap - wanted) / GAP_UNIT) ** 2 * emphasis),

@@ -12,7 +12,8 @@ import soundfile
 
 from audio2expr import Audio2Expr
 from audio2expr.mouth import Lips, MouthConfig, Opinions
-from audio2expr.training import corpus, shapes
+from audio2expr.training import shapes
+from audio2expr.training.conditions import by_voice, gap_of
 from audio2expr.training.evaluate import MouthReport, Track, measure
 from audio2expr.training.levels import Heard
 from audio2expr.training.targets import RealClip, load_grid
@@ -70,38 +71,28 @@ def report(folder: Path, grid: Path | None, shards: list[Path]) -> dict[str, Any
     """The finished model on odd GRID clips and on voices and languages it never heard, rounded for the
     manifest."""
     model = Audio2Expr.load(folder)
-    spread = shapes.GAP_ROW[[shapes.CHANNELS.index(_channel(n)) for n in model.names]] / [
-        2 if _paired(n) else 1 for n in model.names
-    ]
     out: dict[str, Any] = {}
     if grid:
         filmed = []
         for clip in load_grid(grid, 1):
-            gap = _gap(model, soundfile.read(clip.samples_path, dtype="float32")[0], spread)
+            gap = gap_of(model, soundfile.read(clip.samples_path, dtype="float32")[0])
             filmed.append(Track(clip.name, clip.phones, gap, clip.gap))
         out["grid_s1_odd"] = rounded(measure(filmed))
-    sessions = [s for path in shards if path.stem == "held_out" for s in corpus.load(path)]
-    for key in sorted({s.key for s in sessions}):
-        made = [Track(key, s.phones, _gap(model, s.samples, spread)) for s in sessions if s.key == key]
-        wanted = ("closure_recall", "false_closures_per_s", "open_over_closed", "silence_gap_max")
-        out[key] = {k: v for k, v in rounded(measure(made)).items() if k in wanted}
+    wanted = ("closure_recall", "bilabials", "false_closures_per_s", "open_over_closed", "silence_gap_max")
+    held_out = [path for path in shards if path.stem.startswith("held_out")]
+    for condition in ("clean", "pink noise 10 dB"):
+        for key, found in by_voice(model, held_out, condition).items():
+            kept = {k: round(v, 3) if np.isfinite(v) else None for k, v in found.items() if k in wanted}
+            out[f"{key}, {condition}"] = kept
     return out
 
 
-def _paired(name: str) -> bool:
-    return name.endswith(("Left", "Right"))
-
-
-def _channel(name: str) -> str:
-    return name.removesuffix("Left").removesuffix("Right")
-
-
-def _gap(model: Audio2Expr, samples: np.ndarray, spread: np.ndarray) -> np.ndarray:
-    stream = model.stream()
-    weights = np.concatenate([stream.push(samples).weights, stream.flush().weights])
-    return np.asarray(weights @ spread + shapes.GAP_AT_REST)
-
-
-def rounded(report: MouthReport) -> dict[str, float | None]:
+def rounded(report: MouthReport) -> dict[str, Any]:
     """Three digits; None for what could not be measured, since JSON has no NaN."""
-    return {k: round(float(v), 3) if np.isfinite(v) else None for k, v in asdict(report).items()}
+
+    def short(value: Any) -> Any:
+        if isinstance(value, tuple):
+            return [short(v) for v in value]
+        return round(float(value), 3) if np.isfinite(value) else None
+
+    return {k: short(v) for k, v in asdict(report).items()}

@@ -7,6 +7,7 @@ mouth really makes two shapes.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 SILENCE = "sil"
@@ -42,19 +43,24 @@ PHONE_INDEX = {name: i for i, name in enumerate(PHONES)}
 BILABIAL = frozenset("pbm")
 PURSED = frozenset(("w", "uw", "ue", "uh"))
 "Rounded and nearly closed."
+BITTEN = frozenset(("f", "v"))
+"The lower lip touches the upper teeth."
 OPEN_VOWELS = frozenset(("aa", "ae", "eh"))
 
 DIPHTHONGS = {
     "ay": ("aa", "ih"),
     "aw": ("aa", "uh"),
     "oy": ("ao", "ih"),
-    "ow": ("ow", "uw"),
-    "ey": ("ey", "iy"),
+    "o_u": ("ow", "uw"),
+    "e_i": ("ey", "iy"),
 }
-"What the pieces of a diphthong are; the first takes FIRST_SHARE of the time."
+"""What the pieces of a diphthong are; the first takes FIRST_SHARE of the time. ARPAbet's ow and ey are o_u
+and e_i: the plain o and e of most languages have no second half."""
 FIRST_SHARE = 0.6
 
 ARPABET = {
+    "ow": "o_u",
+    "ey": "e_i",
     "ax": "ah",
     "axr": "er",
     "dx": "d",
@@ -89,7 +95,7 @@ IPA = {
     "ʉ": "ue", "ø": "oe", "œ": "oe", "i.": "ix",
 }  # fmt: skip
 
-# Festival's alphabets beyond ARPAbet: Italian, Catalan, Russian, Czech and Indian voices together.
+# Festival's alphabets beyond ARPAbet: Italian, Catalan, Russian, Czech, Finnish and Indian voices together.
 FESTIVAL = {
     "#": "sil", "_": "sil", "pau": "sil", "sil": "sil", "h#": "sil", "H#": "sil", "brth": "sil",
     "ssil": "sil", "SIL": "sil",
@@ -109,8 +115,13 @@ FESTIVAL = {
     "r~": "zh", "t~": "t", "d~": "d", "q": "k", "R": "r", "rx": "r",
     "Lh": "l", "nD": "n", "nN": "n", "nG": "ng", "nB": "m", "oh": "ow", "tth": "t", "ddh": "d", "ur": "uw",
 }  # fmt: skip
-INDIC = {"dh": "d", "th": "t", "ph": "p", "jh": "jh", "ay": "ey", "aw": "ow", "c": "ch", "eh": "eh"}
+INDIC = {
+    "dh": "d", "th": "t", "ph": "p", "jh": "jh", "ay": "ey", "aw": "ow", "c": "ch", "eh": "eh", "ow": "ow",
+    "ey": "ey",
+}  # fmt: skip
 "Indian voices write aspirated stops like English fricatives."
+FINNISH = {"@": "ae", "y": "ue", "7": "oe", "d": "d", "##": "sil"}
+"Finnish voices write their front vowels with signs that mean others elsewhere."
 
 VOICELESS_STOPS = frozenset(("p", "t", "k", "ch"))
 STOPS = VOICELESS_STOPS | frozenset(("b", "d", "g", "jh"))
@@ -147,14 +158,18 @@ def from_arpabet(symbol: str) -> str:
     return FESTIVAL[symbol] if symbol in ("pau", "sil", "h#", "ssil", "brth") else ARPABET.get(symbol, symbol)
 
 
-def from_festival(symbol: str, indic: bool = False) -> str | None:
-    """A Festival voice's symbol -> canonical phone or diphthong; None where it is unknown."""
-    if indic and symbol in INDIC:
-        return INDIC[symbol]
-    for candidate in (symbol, ARPABET.get(symbol, symbol)):
-        if candidate in PHONE_INDEX or candidate in DIPHTHONGS:
-            return candidate
-    return FESTIVAL.get(symbol)
+def from_festival(symbol: str, own: Mapping[str, str] | None = None) -> str | None:
+    """A Festival voice's symbol -> canonical phone or diphthong; None where it is unknown. own: what the
+    voice writes differently, INDIC or FINNISH; a colon marks length."""
+    plain = symbol.rstrip(":") or symbol
+    if own:
+        for candidate in (symbol, plain):
+            if candidate in own:
+                return own[candidate]
+    known = ARPABET.get(symbol, symbol)
+    if known in PHONE_INDEX or known in DIPHTHONGS:
+        return known
+    return FESTIVAL.get(symbol) or (FESTIVAL.get(plain, plain if plain in PHONE_INDEX else None))
 
 
 def from_ipa(symbol: str) -> list[str]:

@@ -30,6 +30,13 @@ GAP = {
     "mouthSmile": -0.0022,
     "mouthStretch": -0.0040,
 }  # fmt: skip
+WIDTH_AT_REST = 0.4955
+WIDTH = {
+    "jawOpen": -0.0475, "mouthClose": 0.0241, "mouthFunnel": -0.0774, "mouthPucker": -0.1176,
+    "mouthRollLower": 0.0116, "mouthRollUpper": 0.0199, "mouthPress": -0.0071, "mouthLowerDown": 0.0005,
+    "mouthUpperUp": -0.0032, "mouthSmile": 0.1559, "mouthStretch": 0.1574,
+}  # fmt: skip
+"Distance of the inner mouth corners over that of the outer eye corners, to first order; as in GAP."
 GAP_ROW = np.array([GAP[c] for c in CHANNELS], np.float32)
 
 _CLOSED = {"jawOpen": 0.05, "mouthPress": 0.35, "mouthRollLower": 0.25, "mouthRollUpper": 0.22}
@@ -104,6 +111,11 @@ def shape(phone: str, gap: float) -> np.ndarray:
     if abs(float(aperture(weights)) - gap) > 1e-3:
         raise ValueError(f"no shape of {phone!r} has a gap of {gap:.3f} between the lips")
     return weights
+
+
+def width(weights: np.ndarray) -> np.ndarray:
+    """The width of the mouth of channel weights [..., len(CHANNELS)]."""
+    return np.asarray(weights @ np.array([WIDTH[c] for c in CHANNELS]) + WIDTH_AT_REST)
 
 
 def expand(weights: np.ndarray) -> np.ndarray:

@@ -12,6 +12,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -21,7 +22,10 @@ import numpy as np
 import soundfile
 import soxr
 
+from audio2expr.training import neural
 from audio2expr.training.phones import (
+    FINNISH,
+    INDIC,
     SILENCE,
     STOPS,
     VOICELESS_STOPS,
@@ -46,7 +50,7 @@ class Voice:
     """Who speaks and how; every factor is relative to the voice's own habit."""
 
     engine: str
-    "espeak, flite or festival."
+    "espeak, flite, festival or kokoro."
     name: str
     language: str
     "Which texts suit it: a code of texts.py."
@@ -82,7 +86,9 @@ class EngineMissingError(RuntimeError):
 def speak(voice: Voice, texts: list[str]) -> list[Utterance]:
     """One utterance for each text that the engine managed; EngineMissingError says which package to
     install."""
-    engines = {"espeak": _speak_espeak, "flite": _speak_flite, "festival": _speak_festival}
+    engines = {
+        "espeak": _speak_espeak, "flite": _speak_flite, "festival": _speak_festival, "kokoro": _speak_kokoro,
+    }  # fmt: skip
     made = engines[voice.engine](voice, texts)
     return [
         Utterance(voice, samples, _without_gaps(phones, len(samples)))
@@ -167,8 +173,8 @@ def _speak_festival(voice: Voice, texts: list[str]) -> list[tuple[np.ndarray, li
         raise EngineMissingError(
             "festival is not installed: apt-get install festival and the voices named in voices.py"
         )
-    encoding = "iso-8859-2" if voice.name.startswith("voice_czech") else "utf-8"
-    indic = "NSK" in voice.name
+    encoding = _festival_encoding(voice.name)
+    own = _festival_signs(voice.name)
     made = []
     with tempfile.TemporaryDirectory() as folder:
         lines = [
@@ -187,26 +193,48 @@ def _speak_festival(voice: Voice, texts: list[str]) -> list[tuple[np.ndarray, li
         )
         for path in sorted(Path(folder).glob("*.wav")):
             labels = path.with_suffix(".lab").read_text(encoding=encoding, errors="replace")
-            phones = _festival_phones(labels, indic)
+            phones = _festival_phones(labels, own)
             samples, rate = soundfile.read(path, dtype="float32")
             if phones and len(samples) > rate // 2:
                 made.append((_to_rate(samples, rate), phones))
     return made
 
 
-def _festival_phones(labels: str, indic: bool) -> list[Phone]:
+def _festival_encoding(voice_name: str) -> str:
+    if voice_name.startswith("voice_czech"):
+        return "iso-8859-2"
+    return "iso-8859-1" if voice_name.startswith(("voice_suo_fi", "voice_hy_fi")) else "utf-8"
+
+
+def _festival_signs(voice_name: str) -> Mapping[str, str]:
+    if voice_name.startswith(("voice_suo_fi", "voice_hy_fi")):
+        return FINNISH
+    return INDIC if "NSK" in voice_name else {}
+
+
+def _festival_phones(labels: str, own: Mapping[str, str]) -> list[Phone]:
     """The segments of a label file; empty where a symbol is unknown."""
     phones, start_s = [], 0.0
     for line in labels.splitlines():
         match = re.match(r"\s*([\d.]+)\s+\d+\s+(\S+)", line)
         if not match:
             continue
-        name = from_festival(match[2], indic)
+        name = from_festival(match[2], own)
         if name is None:
             return []
         phones.append(Phone(start_s, float(match[1]), name))
         start_s = float(match[1])
     return phones
+
+
+# --- Kokoro ------------------------------------------------------------
+
+
+def _speak_kokoro(voice: Voice, texts: list[str]) -> list[tuple[np.ndarray, list[Phone]]]:
+    return [
+        (_to_rate(samples, rate), _absorb_gaps(phones))
+        for samples, rate, phones in neural.speak_kokoro(voice, texts)
+    ]
 
 
 # --- espeak-ng ------------------------------------------------------------

@@ -144,8 +144,18 @@ class Targets:
     "int64 [frames]: index of the phone at the frame's middle."
 
 
-def make_targets(phones: list[Phone], n_frames: int, lips: LipModel, phone_shapes: np.ndarray) -> Targets:
-    """The targets of `n_frames` frames; `phone_shapes` are lips.shapes()."""
+def make_targets(
+    phones: list[Phone],
+    n_frames: int,
+    lips: LipModel,
+    phone_shapes: np.ndarray,
+    openness: np.ndarray | None = None,
+) -> Targets:
+    """The targets of `n_frames` frames; `phone_shapes` are lips.shapes().
+
+    openness: float [frames], how much wider than usual an open mouth is (loud speech), 1 if None. Fast speech
+    undershoots by itself: shorter phones overlap more.
+    """
     index = np.array([PHONE_INDEX[p.name] for p in phones])
     starts, ends = np.array([p.start_s for p in phones]), np.array([p.end_s for p in phones])
     middles = (np.arange(n_frames) + 0.5) * FRAME_S
@@ -165,6 +175,8 @@ def make_targets(phones: list[Phone], n_frames: int, lips: LipModel, phone_shape
         share[:, shut.any(axis=1)].sum(axis=1),
         overlap[:, [p.name in VOWELS for p in phones]].sum(axis=1),
     )
+    if openness is not None:
+        weights = _opened(weights, np.where(closed > 0, 1.0, openness))
     silent = np.array([p.name == SILENCE for p in phones])
     weights *= _near_speech(starts[~silent], ends[~silent], middles)[:, None]
     speech = np.clip(1 - overlap[:, silent].sum(axis=1), 0, 1)
@@ -179,6 +191,18 @@ def make_targets(phones: list[Phone], n_frames: int, lips: LipModel, phone_shape
         voiced.astype(np.float32),
         phone.astype(np.int64),
     )
+
+
+HALF_OPEN = 0.03
+"Apertures below this are lips that close or round: effort leaves them alone."
+
+
+def _opened(weights: np.ndarray, openness: np.ndarray) -> np.ndarray:
+    """The jaw further down, or up, so that what is open beyond HALF_OPEN is `openness` times as wide."""
+    more = (openness - 1) * np.maximum(shapes.aperture(weights) - HALF_OPEN, 0)
+    jaw = shapes.CHANNELS.index("jawOpen")
+    weights[:, jaw] = np.clip(weights[:, jaw] + more / shapes.GAP["jawOpen"], 0, shapes.MOST_JAW)
+    return weights
 
 
 def _near_speech(starts: np.ndarray, ends: np.ndarray, middles: np.ndarray) -> np.ndarray:

@@ -12,30 +12,30 @@ lip model of the repository is used. Made corpora stay in `--work` and are used 
 from __future__ import annotations
 
 import argparse
-import copy
 import json
 import sys
-import time
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from audio2expr.features import ROWS
+from audio2expr.model import MOUTH_FILE
 from audio2expr.mouth import MouthConfig
-from audio2expr.stream import LOOKAHEAD_BLOCKS
 from audio2expr.training import corpus, dataset, manner, operating_point
 from audio2expr.training.augment import quiet_session
-from audio2expr.training.batches import Crops, Material, two_heads
+from audio2expr.training.batches import Material, two_heads
+from audio2expr.training.corpus import Session
 from audio2expr.training.dataset import Example
 from audio2expr.training.evaluate import measure
-from audio2expr.training.export import export_manner, export_mouth
+from audio2expr.training.export import export_manner, export_mouth, import_mouth
 from audio2expr.training.levels import LEAST_VOWEL_GAP, cross_fitted, fit_readout
-from audio2expr.training.net import LossWeights, MouthNet, NetConfig, mouth_loss
+from audio2expr.training.loop import Schedule, train_mouth
+from audio2expr.training.net import MouthNet, NetConfig
 from audio2expr.training.phones import PHONE_INDEX
-from audio2expr.training.read_speech import load_read_speech, load_untexted_speech
+from audio2expr.training.read_speech import load_prompts, load_read_speech, load_untexted_speech
 from audio2expr.training.shapes import (
     ARKIT_NAMES,
     CHANNELS,
@@ -48,106 +48,14 @@ from audio2expr.training.shapes import (
 from audio2expr.training.targets import LIPS_FILE, LipModel, RealClip, fit, load_grid
 from avatar_engine.weights import write_manifest
 
-
-@dataclass(frozen=True)
-class Schedule:
-    """How long and how fast."""
-
-    steps: int = 4000
-    batch: int = 24
-    crop_frames: int = 96
-    learning_rate: float = 2.5e-3
-    weight_decay: float = 0.01
-    seed: int = 7
-
-
 SETTLE_RATE = 0.5
 "Learning rate of the second stage over that of the first."
-QUIET_IMPORTANCE, READ_IMPORTANCE, READ_VARIANTS = 2.5, {"read": 3.0, "untexted": 6.0}, 4
+TUNE_RATE = 1e-3
+"Learning rate where the net begins as a trained one."
+QUIET_IMPORTANCE, READ_VARIANTS = 2.5, 4
+READ_IMPORTANCE = {"read": 3.0, "untexted": 4.0, "prompts": 2.5}
 "How often extra material is drawn, against made speech; how many damaged copies of each reading there are."
-
-
-ESPEAK_IMPORTANCE = 0.6
-
-
-def train_mouth(
-    material: Material, start: MouthNet, schedule: Schedule, closed_shape: np.ndarray, log: Path
-) -> MouthNet:
-    """Train on from `start` with AdamW and a one-cycle rate; returns the moving average of the weights."""
-    torch.manual_seed(schedule.seed)
-    net = copy.deepcopy(start).train()
-    average = torch.optim.swa_utils.AveragedModel(net, avg_fn=_moving_average)
-    optimizer = torch.optim.AdamW(
-        net.parameters(), schedule.learning_rate, weight_decay=schedule.weight_decay
-    )
-    rate = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, schedule.learning_rate, schedule.steps, pct_start=0.1
-    )
-    crops = Crops(material, net.config.window_rows, np.random.default_rng(schedule.seed))
-    shape = torch.from_numpy(closed_shape)
-    sums: dict[str, float] = {}
-    began, every = time.monotonic(), max(1, min(200, schedule.steps // 4))
-    for step in range(1, schedule.steps + 1):
-        rows, target = crops.batch(schedule.batch, schedule.crop_frames)
-        with torch.autocast("cpu", torch.bfloat16):  # half the time where the processor has it
-            outputs = net(rows)
-        mouth, opinions, phones = (o.float() for o in outputs)
-        loss, parts = mouth_loss((mouth, opinions, phones), target, shape, LossWeights())
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
-        optimizer.step()
-        rate.step()
-        average.update_parameters(net)
-        for key, value in {"loss": float(loss.detach()), **parts}.items():
-            sums[key] = sums.get(key, 0.0) + value / every
-        if step % every == 0:
-            line = {
-                "step": step,
-                "seconds": round(time.monotonic() - began),
-                **{k: round(v, 4) for k, v in sums.items()},
-            }
-            line |= _held_out_accuracy(average.module, material.held_out)
-            with log.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(line) + "\n")
-            print(line, flush=True)
-            sums = {}
-            torch.save(average.module.state_dict(), log.with_name("checkpoint.pt"))
-    return average.module.eval()
-
-
-def _moving_average(average: torch.Tensor, new: torch.Tensor, count: torch.Tensor | int) -> torch.Tensor:
-    """Exponential over about 500 steps, shorter at first."""
-    n = float(count)
-    return average + (new - average) * (1 - min(0.998, (1 + n) / (10 + n)))
-
-
-@torch.no_grad()
-def _held_out_accuracy(net: MouthNet, examples: list[Example]) -> dict[str, float]:
-    """Phones named right, and closed frames found and falsely seen, on voices never trained on."""
-    if not examples:
-        return {}
-    net.eval()
-    past = net.config.window_rows - (1 + LOOKAHEAD_BLOCKS) * ROWS
-    right = frames = found = shut = false = 0.0
-    for example in examples[:8]:
-        rows = np.pad(example.features.astype(np.float32), [(past, 0), (0, 0)])
-        _, opinions, phones = net(torch.from_numpy(rows)[None])
-        spoken = torch.from_numpy(example.phone) != PHONE_INDEX["sil"]
-        right += float((phones[0].argmax(-1) == torch.from_numpy(example.phone))[spoken].sum())
-        frames += float(spoken.sum())
-        closed, truth = opinions[0, :, 0] > 0, torch.from_numpy(example.closed) > 0.5
-        found, shut, false = (
-            found + float((closed & truth).sum()),
-            shut + float(truth.sum()),
-            false + float((closed & ~truth).sum()),
-        )
-    net.train()
-    return {
-        "phones_right": round(right / frames, 3),
-        "closed_found": round(found / max(shut, 1), 3),
-        "closed_false": round(false / max(found + false, 1), 3),
-    }
+ESPEAK_IMPORTANCE, NATURAL_IMPORTANCE = 0.6, 2.5
 
 
 def train_both_stages(
@@ -157,20 +65,25 @@ def train_both_stages(
     closed_shape: np.ndarray,
     args: argparse.Namespace,
 ) -> MouthNet:
-    """First the made speech alone, then at a lower rate with `extra`: silences and readers."""
-    log = args.work / "stats.jsonl"
-    first = Schedule(steps=args.steps, batch=args.batch, seed=args.seed)
-    net = train_mouth(material, MouthNet(net_config), first, closed_shape, log)
+    """First the made speech alone, then at a lower rate with `extra`: silences and readers. With args.start
+    the first stage is the one that made those weights."""
+    first = Schedule(steps=args.steps, batch=args.batch, seed=args.seed, bfloat16=args.bfloat16)
+    if args.start:
+        net = import_mouth(args.start / MOUTH_FILE, net_config)
+        second_rate = TUNE_RATE
+    else:
+        net = train_mouth(material, MouthNet(net_config), first, closed_shape, args.work / "first.jsonl")
+        second_rate = first.learning_rate * SETTLE_RATE
     both = Material(
         material.examples + extra.examples,
         np.concatenate([material.importance, extra.importance]),
         material.held_out,
         material.scale,
     )
-    second = replace(
-        first, steps=args.settle_steps, learning_rate=first.learning_rate * SETTLE_RATE, seed=args.seed + 1
-    )
-    return train_mouth(both, net, second, closed_shape, log) if args.settle_steps else net
+    second = replace(first, steps=args.settle_steps, learning_rate=second_rate, seed=args.seed + 1)
+    if not args.settle_steps:
+        return net
+    return train_mouth(both, net, second, closed_shape, args.work / "second.jsonl")
 
 
 def fit_to_lips(
@@ -197,7 +110,8 @@ def anchors(examples: list[Example], count: int = 24) -> list[Example]:
 def naturalness(shard: Path) -> list[float]:
     """How much each session of a shard counts: statistics of real speakers more than rules."""
     with np.load(shard) as content:
-        return [ESPEAK_IMPORTANCE if str(key).startswith("espeak") else 1.0 for key in content["keys"]]
+        weights = {"espeak": ESPEAK_IMPORTANCE, "kokoro": NATURAL_IMPORTANCE}
+        return [weights.get(str(key).split(":")[0], 1.0) for key in content["keys"]]
 
 
 def extra_material(args: argparse.Namespace, front_end: dict[str, list[float]], lips: LipModel) -> Material:
@@ -209,9 +123,10 @@ def extra_material(args: argparse.Namespace, front_end: dict[str, list[float]], 
     files = dataset.make([quiet], args.work / "examples", front_end, lips, 1, args.seed)
     examples = [e for f in files for e in dataset.load(f)]
     importance = [QUIET_IMPORTANCE] * len(examples)
-    sources = {
+    sources: dict[str, tuple[Path | None, Callable[[Path], list[Session]]]] = {
         "read": (args.read_speech, load_read_speech),
         "untexted": (args.untexted_speech, load_untexted_speech),
+        "prompts": (args.prompts, lambda sounds: _prompts(sounds, args.prompts_text)),
     }
     for name, (folder, load) in sources.items():
         if folder:
@@ -225,9 +140,16 @@ def extra_material(args: argparse.Namespace, front_end: dict[str, list[float]], 
     return Material(examples, np.array(importance), [], front_end["scale"])
 
 
+def _prompts(sounds: Path, transcript: Path) -> list[Session]:
+    return load_prompts(sounds, transcript, "en-us", held_out=False, key=f"prompts:{sounds.name}")
+
+
 PURSED_GAP = 0.026
 """Lips of u and w (real ones: .035 in the middle, less at its end): a third of an open vowel, and far enough
 from .02 that nothing takes them for a closure."""
+
+BITTEN_GAP = 0.022
+"Lips of f and v: real ones .021 in the median; just beyond .02, so that nothing takes them for a closure."
 
 
 def base_config(
@@ -243,6 +165,9 @@ def base_config(
         "pursed_from": 0.2,
         "pursed_full": 0.3,
         "pursed_shape": [round(float(v), 5) for v in shape("uw", PURSED_GAP)],
+        "bitten_from": 0.35,
+        "bitten_full": 0.6,
+        "bitten_shape": [round(float(v), 5) for v in shape("f", BITTEN_GAP)],
         "channel_of": channel_of,
         "speech_on": 0.5,
         "speech_off": 0.35,
@@ -287,6 +212,11 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--quiet-sessions", type=int, default=60, help="of 8 s, in which nobody speaks")
     parser.add_argument("--untexted-speech", type=Path, help="folder of .flac and .ogg without texts")
     parser.add_argument("--read-speech", type=Path, help="folder of read speech in LJSpeech's layout")
+    parser.add_argument("--start", type=Path, help="weights folder to train on from, instead of stage one")
+    parser.add_argument("--natural-minutes", type=float, default=0.0, help="of Kokoro's voices")
+    parser.add_argument("--prompts", type=Path, help="folder of English prompts NAME.g722")
+    parser.add_argument("--prompts-text", type=Path, help="their transcript, lines `NAME: text`")
+    parser.add_argument("--bfloat16", action="store_true", help="for processors that have it")
     parser.add_argument("--tiny", action="store_true", help="a net of a few thousand parameters, for tests")
     parser.add_argument("--seed", type=int, default=Schedule.seed)
     parser.add_argument("--threads", type=int, default=1)
@@ -305,11 +235,14 @@ def main(argv: list[str] | None = None) -> None:
     if args.save_lips:
         save_lips(lips)
     shards = corpus.make(args.work / "corpus", args.hours, args.texts, args.seed)
-    front_end = _front_end_constants(args.work / "front_end.json", shards[0])
+    if args.natural_minutes:
+        shards += corpus.make_natural(args.work / "corpus", args.natural_minutes, args.texts, args.seed)
+    front_end = _front_end_constants(args, shards[0])
     files = dataset.make(shards, args.work / "examples", front_end, lips, args.variants, args.seed)
     held_out = [e for f in files if f.stem.startswith("held_out") for e in dataset.load(f)]
     examples = [e for f in files if not f.stem.startswith("held_out") for e in dataset.load(f)]
-    importance = np.array([v for s in shards if s.stem != "held_out" for v in naturalness(s) * args.variants])
+    spoken = [s for s in shards if not s.stem.startswith("held_out")]
+    importance = np.array([v for s in spoken for v in naturalness(s) * args.variants])
     net_config = NetConfig.tiny() if args.tiny else NetConfig()
     closed_shape = lips.shapes()[PHONE_INDEX["b"]]
     material = Material(examples, importance, held_out, front_end["scale"])
@@ -365,7 +298,12 @@ def check_gaps(face_model: Path) -> None:
         )
 
 
-def _front_end_constants(path: Path, shard: Path) -> dict[str, list[float]]:
+def _front_end_constants(args: argparse.Namespace, shard: Path) -> dict[str, list[float]]:
+    """Of the weights that the net begins as, or measured on the first shard."""
+    if args.start:
+        config = json.loads((args.start / "manifest.json").read_text(encoding="utf-8"))["config"]
+        return {key: config[key] for key in ("prior_mean", "scale")}
+    path = args.work / "front_end.json"
     if not path.is_file():
         path.write_text(json.dumps(dataset.normalisation(corpus.load(shard)[:20])), encoding="utf-8")
     content: dict[str, list[float]] = json.loads(path.read_text(encoding="utf-8"))

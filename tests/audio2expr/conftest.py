@@ -55,6 +55,7 @@ def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     config = base_config(front_end, net_config, closed_shape)
     # a random net is never sure: its opinions shall move the mouth without deciding it
     config["mouth"] |= {"speech_on": 0.4, "speech_off": 0.2, "pursed_full": 2.0, "closed_full": 3.0}
+    config["mouth"] |= {"bitten_full": 2.0}
     files = ["mouth.onnx", "manner.onnx"]
     write_manifest(
         folder, files, name="tiny", version="0", config=config, data=[], metrics={}, command="pytest"

@@ -17,6 +17,9 @@ CONFIG = MouthConfig(
     pursed_from=0.2,
     pursed_full=0.4,
     pursed_shape=(0.06, 0.0),
+    bitten_from=0.3,
+    bitten_full=0.6,
+    bitten_shape=(0.05, 0.0),
     channel_of=(0, 1, 1),
     speech_on=0.5,
     speech_off=0.25,
@@ -143,3 +146,8 @@ def test_a_vowel_is_never_mistaken_for_a_closure() -> None:
     shown = mouth_of(lips, pressed, vowel=0.9)
     assert shown @ np.array(CONFIG.gap_row) + CONFIG.gap_at_rest == pytest.approx(CONFIG.least_vowel_gap)
     np.testing.assert_allclose(mouth_of(lips, pressed, vowel=0.1), pressed)
+
+
+@pytest.mark.parametrize(("bitten", "jaw"), [(0.0, 0.8), (0.45, 0.425), (0.9, 0.05)])
+def test_a_lip_at_the_teeth_draws_the_mouth_to_its_shape(bitten: float, jaw: float) -> None:
+    assert mouth_of(opened(), WIDE, bitten=bitten)[0] == pytest.approx(jaw, abs=1e-5)

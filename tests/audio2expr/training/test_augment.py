@@ -54,3 +54,40 @@ def test_a_quiet_session_has_nobody_in_it_and_stays_as_it_is() -> None:
 def test_eight_bits_lose_little() -> None:
     sine = np.sin(np.arange(1000) * 0.1).astype(np.float32) * 0.5
     assert np.abs(augment.mu_law(sine) - sine).max() < 0.02
+
+
+def test_a_whisper_keeps_length_level_and_envelope_but_no_pitch() -> None:
+    from audio2expr.features import PITCH_WINDOW, pitch
+
+    session = make_session(1)
+    made = augment.whisper(session.samples, np.random.default_rng(0))
+    assert made.shape == session.samples.shape and made.dtype == np.float32
+    assert made.std() == pytest.approx(session.samples.std(), rel=0.05)
+
+    def pitched(sound: np.ndarray) -> float:
+        windows = sound[: len(sound) // PITCH_WINDOW * PITCH_WINDOW].reshape(-1, PITCH_WINDOW)
+        return float((pitch(np.ascontiguousarray(windows))[0] > 0).mean())
+
+    assert pitched(made) < 0.35 * pitched(session.samples)
+
+
+@pytest.mark.parametrize("make", [augment.breaths, augment.laughter])
+def test_sounds_of_people_who_do_not_speak_fill_what_is_asked(make: object) -> None:
+    sound = make(48_000, np.random.default_rng(2))  # type: ignore[operator]
+    assert sound.shape == (48_000,) and np.isfinite(sound).all() and 0 < np.abs(sound).max() < 1
+
+
+def test_loud_styles_open_wider_and_never_move_closures() -> None:
+    from audio2expr.training import dataset, shapes
+    from audio2expr.training.targets import LipModel, make_targets
+
+    session = make_session(3)
+    n = len(session.samples) // 640
+    lips = LipModel.load()
+    plain = make_targets(session.phones, n, lips, lips.shapes())
+    loud = make_targets(session.phones, n, lips, lips.shapes(), dataset.openness(session, n))
+    angry = slice(int(2.6 / 0.04), int(4.2 / 0.04))
+    before, after = shapes.aperture(plain.weights), shapes.aperture(loud.weights)
+    assert after[angry].max() > 1.05 * before[angry].max()
+    assert np.allclose(after[plain.closed > 0], before[plain.closed > 0])
+    assert np.allclose(after[: int(2.4 / 0.04)], before[: int(2.4 / 0.04)]), "neutral speech stays as it is"

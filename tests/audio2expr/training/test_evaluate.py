@@ -81,3 +81,16 @@ def test_motion_files_are_read(tmp_path: Path) -> None:
     names, weights = evaluate.read_motion(path)
     assert names == ("jawOpen", "mouthClose")
     np.testing.assert_array_equal(weights, [[0.1, 0.2], [0.3, 0.4]])
+
+
+def test_a_sluggish_mouth_shows_in_the_spectrum_and_a_twin_does_not(perfect: list[Track]) -> None:
+    assert measure(perfect).spectrum == pytest.approx((1, 1, 1, 1))
+    slow = measure(changed(perfect, lambda gap: np.convolve(gap, np.ones(4) / 4, "same"))).spectrum
+    assert slow[-1] < 0.5 < slow[0]
+
+
+def test_rounding_shows_in_the_width(perfect: list[Track]) -> None:
+    narrow = [replace(t, width=np.where(real_gap(t.phones, len(t.gap)) == 0.03, 0.4, 0.5)) for t in perfect]
+    assert measure(narrow).round_width == pytest.approx(0.8)
+    pursed, wide = shapes.shape("uw", 0.03), shapes.shape("aa", 0.1)
+    assert shapes.width(pursed) < 0.9 * shapes.width(wide)
