@@ -39,7 +39,7 @@ class AvatarFacts:
 
 
 class TextModel(EmotionReader, Protocol):
-    """What text_emotion.TextEmotion and its Hugging Face twin have in common."""
+    """What text_emotion.Reader and its Hugging Face twin have in common."""
 
     def coverage(self, text: str) -> float: ...
 
@@ -109,9 +109,11 @@ def build_text_reader(model: Path | None = None) -> TextModel:
         except ValueError as error:
             raise UsageError(f"emotion model {error}") from None
     else:
-        from text_emotion import TextEmotion
+        from text_emotion import Reader
 
-        reader = _load(TextEmotion.load, verify(_package_folder("text_emotion") / "weights" / "base").folder)
+        weights = _package_folder("text_emotion") / "weights"
+        languages = verify(weights / "languages").folder
+        reader = _load(lambda english: Reader.load(english, languages), verify(weights / "base").folder)
     if tuple(reader.names) != EMOTION_NAMES:
         raise WeightsError(
             f"the text model knows {', '.join(reader.names)}, not {', '.join(EMOTION_NAMES)}; train it again"

@@ -108,7 +108,7 @@ def emotion(options: Namespace) -> None:
                 strongest = sorted(scores.items(), key=lambda item: -item[1])[:3]
                 print(f"{'  '.join(f'{name} {score:.2f}' for name, score in strongest):40}  {text}")
     if unknown:
-        emit_warnings([f"{unknown} texts are in a script that the model does not know: taken as neutral"])
+        emit_warnings([f"{unknown} texts are in a language that the model does not know: taken as neutral"])
 
 
 def batch(options: Namespace) -> int:

@@ -124,7 +124,12 @@ def _codecs() -> Iterator[Check]:
 
 
 def _weights() -> Iterator[Check]:
-    folders = [ROOT / "audio2expr/weights/base", ROOT / "text_emotion/weights/base", assembly.SMOOTHER_FOLDER]
+    folders = [
+        ROOT / "audio2expr/weights/base",
+        ROOT / "text_emotion/weights/base",
+        ROOT / "text_emotion/weights/languages",
+        assembly.SMOOTHER_FOLDER,
+    ]
     try:
         avatars = [facts.folder for facts in assembly.avatars()]
     except AvatarError as error:

@@ -7,7 +7,8 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -20,6 +21,8 @@ from text_emotion.training.network import Classifier
 
 LOG_EVERY = 50
 "Steps."
+SAVE_EVERY = 200
+"Steps, where a checkpoint is asked for."
 
 
 @dataclass(frozen=True)
@@ -137,23 +140,26 @@ class _Average:
     """An exponential average of a model's weights; quick at first, so that the beginning is forgotten."""
 
     def __init__(self, model: Classifier, decay: float) -> None:
-        self._decay, self._steps = decay, 0
+        self._decay, self.steps = decay, 0
         self.state = {name: p.detach().clone() for name, p in model.named_parameters()}
 
     def step(self, model: Classifier) -> None:
-        self._steps += 1
-        share = 1 - min(self._decay, self._steps / (self._steps + 10))
+        self.steps += 1
+        share = 1 - min(self._decay, self.steps / (self.steps + 10))
         torch._foreach_lerp_(list(self.state.values()), [p.detach() for p in model.parameters()], share)
 
 
 def _targets(data: Encoded, o: Options, teacher: np.ndarray | None) -> Tensor:
-    """What each logit should say, float [sentence, class]: the labels, smoothed, and a teacher's opinion."""
+    """What each logit should say, float [sentence, class]: labels, smoothed, and a teacher's opinion where
+    it has one (not nan).
+    """
     targets = data.labels * (1 - o.smoothing) + o.smoothing / 2
     if not o.teach:
         return targets
     if teacher is None:
         raise ValueError(f"teach is {o.teach} but there is no teacher")
-    return targets * (1 - o.teach) + torch.from_numpy(teacher).to(targets.device) * o.teach
+    opinion = torch.from_numpy(teacher).to(targets.device)
+    return torch.where(opinion.isnan(), targets, targets * (1 - o.teach) + opinion * o.teach)
 
 
 def _step_loss(
@@ -187,6 +193,59 @@ def _endless(data: Encoded, o: Options) -> Iterator[tuple[int, np.ndarray]]:
             yield int(rng.integers(len(data.lengths))), chosen
 
 
+class _Run:
+    """What a checkpoint holds of a run, so that one that was cut off goes on as if it had not been."""
+
+    def __init__(self, model: Classifier, o: Options, steps: int) -> None:
+        self.model, self.o, self.steps, self.done = model, o, steps, 0
+        self.optimizer = _optimizer(model, o)
+        ramp = max(1, int(o.warm_up * steps))
+        self.schedule = torch.optim.lr_scheduler.LambdaLR(
+            self.optimizer,
+            lambda step: min((step + 1) / ramp, max(0.0, (steps - step) / max(1, steps - ramp))),
+        )
+        self.average = _Average(model, o.average) if o.average else None
+
+    def step(self, loss: Tensor) -> None:
+        """One step down the gradient of `loss`."""
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        self.optimizer.step()
+        self.schedule.step()
+        if self.average:
+            self.average.step(self.model)
+        self.done += 1
+
+    def save(self, path: Path) -> None:
+        """Write the checkpoint; the one before it stands until the new one is whole."""
+        state = {
+            "run": [asdict(self.o), self.steps],
+            "done": self.done,
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict(),
+            "average": self.average.state if self.average else {},
+            "random": torch.get_rng_state(),
+        }
+        path.parent.mkdir(parents=True, exist_ok=True)
+        torch.save(state, path.with_suffix(".part"))
+        path.with_suffix(".part").replace(path)
+
+    def restore(self, path: Path) -> None:
+        """Go on from a checkpoint. ValueError where it is of another run."""
+        state = torch.load(path, weights_only=True)
+        if state["run"] != [{**asdict(self.o), "brighter": state["run"][0]["brighter"]}, self.steps]:
+            raise ValueError(f"{path}: is of a run with other options or data; delete it to begin anew")
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.schedule.load_state_dict(state["schedule"])
+        self.done = state["done"]
+        if self.average:
+            self.average.state, self.average.steps = state["average"], self.done
+        torch.set_rng_state(state["random"])
+
+
 def fit(
     model: Classifier,
     data: Encoded,
@@ -194,41 +253,38 @@ def fit(
     *,
     device: str,
     teacher: np.ndarray | None = None,
+    checkpoint: Path | None = None,
     log: Callable[[str], None] = print,
 ) -> Classifier:
     """Train in place and return the model, in eval mode, with averaged weights if asked for.
 
-    teacher: float32 [sentence, class] probabilities, used with o.teach. Same seed, same device: same result
-    on the CPU.
+    teacher: float32 [sentence, class] probabilities, nan where it has no opinion, used with o.teach.
+    checkpoint: a file written every SAVE_EVERY steps; where it exists the run goes on from there. Same
+    seed, same device: same result on the CPU.
     """
     torch.manual_seed(o.seed)
     model.to(device).train()
     targets = _targets(data, o, teacher)
     frequency = (data.labels * data.known).sum(0) / data.known.sum(0).clamp_min(1)
     weight = (frequency.max() / frequency.clamp_min(1e-4)) ** o.rare_weight
-    optimizer = _optimizer(model, o)
-    steps = max(1, math.ceil(o.epochs * len(data) / o.batch))
-    ramp = max(1, int(o.warm_up * steps))
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda step: min((step + 1) / ramp, max(0.0, (steps - step) / max(1, steps - ramp)))
-    )
-    average = _Average(model, o.average) if o.average else None
-    running = torch.zeros((), device=device)
-    for step, (wording, chosen) in enumerate(itertools.islice(_endless(data, o), steps), 1):
+    state = _Run(model, o, max(1, math.ceil(o.epochs * len(data) / o.batch)))
+    if checkpoint is not None and checkpoint.exists():
+        state.restore(checkpoint)
+        log(f"{checkpoint}: goes on from step {state.done}")
+    running, counted = torch.zeros((), device=device), 0
+    for wording, chosen in itertools.islice(_endless(data, o), state.done, state.steps):
         loss = _step_loss(model, data, targets, weight, wording, chosen, o)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        schedule.step()
-        if average:
-            average.step(model)
+        state.step(loss)
         running += loss.detach()
-        if step % LOG_EVERY == 0 or step == steps:
-            log(f"step {step}/{steps} loss {running.item() / ((step - 1) % LOG_EVERY + 1):.4f}")
+        counted += 1
+        if state.done % LOG_EVERY == 0 or state.done == state.steps:
+            log(f"step {state.done}/{state.steps} loss {running.item() / counted:.4f}")
             running.zero_()
-    if average:
-        model.load_state_dict(average.state, strict=True)
+            counted = 0
+        if checkpoint is not None and state.done % SAVE_EVERY == 0:
+            state.save(checkpoint)
+    if state.average:
+        model.load_state_dict(state.average.state, strict=True)
     return model.eval()
 
 

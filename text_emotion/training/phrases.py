@@ -3,7 +3,7 @@
 GoEmotions is Reddit: its questions count as surprise, its disgust is mostly contempt, and nobody in it
 reads out an opening hour. These templates (our own work, written for this project) add what is missing:
 plain information and questions that stay neutral, apology and sympathy, good news, warnings, rotten food,
-negations.
+negations, complaints in happy words, two feelings in one sentence.
 
 `{a|b|c}` picks one; an empty choice is allowed. Labels are names joined by "+".
 """
@@ -57,6 +57,20 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
         "{Turn|Go|Walk} {left|right|straight ahead} {at the lights|after two hundred metres|and then take the second street}.",
         "{The|This} {model|version|device} {supports|comes with|uses|needs} {two batteries|a USB cable|the new format|version three}.",
         "I {can|could} {also |}{explain|summarise|translate|repeat} {it|that|the text} {for you|in one sentence|}.",
+        "{Could|Can|Would|May} {you|I} {please |}{have|see|look at|repeat|note} {your|the} {ticket|account number|postcode|phone number|reference} {once more|again|}?",
+        "{Do|Did} you {have|know|remember} {your|the} {customer number|order date|booking code|serial number|name on the account}{ at hand| by any chance|}?",
+        "{When|At what time|On which day|Where} {would you like|do you want|did you plan} to {arrive|travel|start|pick it up|have it delivered}?",
+        "{Would|Will} {that|it|this} be {all|everything|for one person|by card or in cash|single or return}?",
+        "{How many|How much|How long|How far} {people are coming|does it cost|does the trip take|is it to the station|bags do you have}?",
+        "{Shall|Should} I {read it out|book it|send it by mail|put it on the list|go on} {for you|now|}?",
+        "{I was|I am|We were|They are} {never|not} {angry|mad|furious|annoyed} {at|with} {you|him|her|anyone}{, I promise| about that|}.",
+        "{He|She|My boss|The teacher} {is|was} not {angry|sad|scared|disgusted|surprised|upset} {by it|about that|at all|any more}.",
+        "{I|We} {don't|do not|did not|didn't} {feel|find it|think it is} {scary|sad|disgusting|surprising|annoying}{ at all|, to be honest|}.",
+        "{Nobody|No one} {was|is} {hurt|angry|upset|scared|in danger}{, everything is as usual| about it|}.",
+        "{Please|You can|We ask you to} {stay calm|remain seated|keep to the right|walk slowly} {and wait for instructions|until the light goes out|while we check the tickets|}.",
+        "{Thanks|Okay|Fine|Right}, {I will get back to you|noted|then we go on with the next item|I have written that down}.",
+        "{A happy|A sad|An angry|A frightened} {ending|face|customer|child} is {described on page nine|drawn in the left corner|shown in figure two|the topic of the essay}.",
+        "{The word|The song|The film} {is called|begins with|is about} {love|fear|anger|joy|disgust} {and has four verses|and lasts two hours|in Latin|}.",
     ),
     "joy": (
         "{Great|Good|Wonderful|Fantastic|Excellent} news{!|:} {your|the} {refund was approved|package is here|flight is on time|test results are all clear|loan went through|tickets are confirmed}{!|.}",
@@ -81,6 +95,10 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
         "{I'm|I am} {so |very |}{proud of|grateful to|excited for} {you|all of you|our team}{!|.}",
         "{Don't worry|No worries|Hang in there}, {we will fix this together|I am here for you|you can do it|it will all be fine}{!|.}",
         "{Hi|Hello|Hey}{ there|}! {It's great to meet you|So good to see you|Lovely to hear from you|I am excited to get started}{!|.}",
+        "{I'm|I am} {not scared|no longer sad|not worried|not nervous} any more, {I feel great|it all turned out fine|I am happy again}{!|.}",
+        "{There's|There is} nothing {I would rather do|better than this|that makes me happier}{!|.}",
+        "{It|This|That} {wasn't|was not} {bad|boring|terrible} at all, {I loved it|we had so much fun|it was wonderful}{!|.}",
+        "{What a relief|Phew|Thank goodness}{!|,} {the test came back clear|nobody was hurt|we made it in time|it was not broken after all}{!|.}",
     ),
     "sadness": (
         "{I'm|I am|We are} {so |very |really |truly |deeply |}sorry {for your loss|about that|that this happened to you|you had to go through this|for the trouble|about your grandmother|that you feel this way}.",
@@ -103,6 +121,11 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
         "{Nobody|No one} {called|came|remembered my birthday}{, and I feel so lonely|. I was all alone|}.",
         "I {feel|have been feeling} {so |}{lonely|hopeless|miserable|empty} {lately|today|since you left|}.",
         "{I regret|We regret} to {inform you|tell you} that {your application was unsuccessful|the event will not take place|we have to let you go}.",
+        "{I|We} {used to|once could} {laugh|be happy|dance} {here|together|every summer}, {and now it is over|but not any more|and it will never be like that again}.",
+        "{I'm|I am} {smiling|laughing}{ on the outside|}, but {inside I am crying|I feel empty|my heart is broken}.",
+        "{Nothing|No joke|No music} {makes me happy|cheers me up|feels good} {any more|these days|since she died}.",
+        "{I|We} {don't|do not} {feel happy|feel good|enjoy anything|smile} {any more|lately|these days}.",
+        "It {isn't|is not} {fun|nice|funny} {without you|being alone|to lose again}.",
     ),
     "anger": (
         "{This|That} is {completely |totally |absolutely |}{unacceptable|outrageous|ridiculous|infuriating|not okay}{!|.}",
@@ -122,6 +145,13 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
         "{Don't|Do not} {ever |you dare |}{touch that|speak to her like that|do that} again{!|.}",
         "{I'm|I am} {sick|sick and tired} of {your excuses|being lied to|this nonsense|waiting}{!|.}",
         "Two hours {on hold|of waiting} and {then you hang up on me|nobody answers|they just laugh at me}{!|?!}",
+        "{Oh great|Just great|Oh wonderful|How lovely|Oh perfect|Fantastic}, {another delay|it crashed again|now the screen is broken too|they lost my luggage again|the bill doubled|you forgot it again}.",
+        "{Thanks a lot|Thanks for nothing|Well done|Nice job}, {you broke it|now I missed my train|you ruined my evening|you deleted the whole file}.",
+        "{What a|Such a} {joke|great service|brilliant idea}{:|,} {two hours in the queue and nobody there|you charge me for your own mistake|the phone just rings and rings}.",
+        "{Your|This|The} {company|support|hotel|airline} is {a joke|a complete joke|laughable|a bad joke} {and I want a refund|and I am done with it|, give me my money back|}.",
+        "{I love|I just love|I really enjoy} {how you ignore me|being hung up on|waiting three hours for nothing|paying twice for the same thing}{.|...}",
+        "{Good for you|How nice for you|Lucky you}, {I have been waiting since noon|some of us have to work|we still have no heating}{!|.}",
+        "{I'm|I am} not {going to take this|paying for this|putting up with this} {any more|any longer|again}{!|.}",
     ),
     "fear": (
         "{I'm|I am} {so |really |very |}{scared|afraid|frightened|terrified|nervous} {of the dark|right now|of what comes next|to go in there|that I might lose her|}{!|.}",
@@ -140,6 +170,10 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
         "{I had|She had} {a panic attack|a terrible nightmare|an awful fear of falling} {last night|on the plane|again}.",
         "{I|We} {don't|do not} feel safe {here|in this street|at night|any more}.",
         "{I was|They were} {scared to death|petrified|frozen with fear|so afraid} {when the lights went out|as the ground began to shake|in that tunnel}.",
+        "{Please|Everybody} {leave|get out of|evacuate} the {building|house|train|area} {immediately|at once|now}, {there is a fire|there is a gas leak|it is not safe|it may collapse}{!|.}",
+        "{Stay calm|Keep calm|Do not panic}{,| and} {leave the station at once|the building must be evacuated|take shelter now|help is on its way}{!|.}",
+        "{I|We} {can't|cannot} {sleep|relax|breathe} {because I am afraid|for fear of what comes|when I think of tomorrow|when he is near}.",
+        "{I'm|I am} not {sure it is safe|safe here|ready to die}{, please help me| and it scares me|...|.}",
     ),
     "disgust": (
         "{Yuck|Ew|Eww|Ugh|Yikes|Gross|Bleh}{!|,} {that smells awful|there is mould on the bread|it smells like vomit|this milk has gone off|there is a hair in my soup|it is full of maggots}{!|.}",
@@ -158,6 +192,14 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
         "{Don't|Do not} {eat|touch} {that|it}, {it's rotten|it is mouldy and gross|it has been in the bin|it is covered in flies}{!|.}",
         "{The way he talks about women|What they did to those animals|His behaviour} is {vile|disgusting|repulsive|sickening}.",
         "{This|It} tastes {like soap and dirt|disgusting|vile|like old socks}{, yuck!|, I had to spit it out.|.}",
+        "{The smell|That stench|The taste|The sight} of {it|old fish|the drain|this cheese|sour milk} {makes me gag|turns my stomach|is disgusting|is unbearable|made me retch}{!|.}",
+        "{Somebody|The dog|The cat|A guest} {threw up|vomited|peed} {on the carpet|in the car|all over the sofa}{, yuck|, it is so gross|, what a stink|}{!|.}",
+        "{There's|There is|I found} {mould|slime|a dead fly|somebody's nail|chewing gum|a cockroach} {in|on|under} {my food|the cup|the table|my bed}{, eww|, disgusting|, gross}{!|.}",
+        "{I|We} {refuse to|won't|would never} {eat|touch|drink} {that|this filth|this slop}{, it smells foul|, it looks slimy|, just looking at it makes me sick}.",
+        "{He|She|That guy} {chews with his mouth open|burps at the table|never washes his hands|wipes his nose on his sleeve}{, it's revolting|, so nasty|, gross}{!|.}",
+        "{Blood|Pus|Slime|Sewage|Grease} {everywhere|on everything|in the sink}{, yuck|, it is nauseating|, I nearly threw up}{!|.}",
+        "{What a|Such a} {repulsive|vile|nasty|nauseating} {creep|man|habit|thing to say|joke}{!|.}",
+        "{It|This|The milk} {has gone off|went bad|is past its date} and {smells vile|tastes sour and rotten|is all lumpy|stinks to heaven}{!|.}",
     ),
     "surprise": (
         "{Wow|Whoa|Oh my God|Oh my gosh|Oh}{!|,} {I did not expect that|I had no idea|I never saw that coming|that came out of nowhere|is that really you}{!|?!|.}",
@@ -172,6 +214,8 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
         "{Huh|Hm|Oh}, {that is strange|how odd|that is not what I expected|I did not know that|how is that even possible}{.|!|?}",
         "{Hold on|Wait}{,| -} {what did you say|you two know each other|this is your house|he was the king}{?|?!}",
         "{I was|She was|They were} {completely |}{taken by surprise|astonished|caught off guard|shocked} {when the door opened|by the news|to find it empty|that it worked}.",
+        "{I|We} {didn't expect|did not expect|never expected} {that|it|this} {so soon|at all|from him}{!|.}",
+        "{How|Why} on earth did {that|it|he|you} {happen|get in here|know my name|change so fast}{?|?!}",
     ),
     "joy+surprise": (
         "{Wow|Whoa|Oh wow|Oh my God}{!|,} {that is amazing news|this is the best gift ever|you really did it|I won|that is fantastic}{!|.}",
@@ -186,6 +230,17 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
     ),
     "fear+surprise": (
         "{Aah|Ah|Oh God}{!|,} {what was that|you scared me to death|where did that come from|who is there}{?!|!}",
+    ),
+    "joy+sadness": (
+        "{I'm|I am} {happy|glad|proud} {for you|that you got the job|she found someone}, but {I will miss you so much|it makes me sad that you leave|it hurts to see you go}.",
+        "{It|This} is {bittersweet|a happy and a sad day}{: we won, but without her|, and I laugh and cry at once|}.",
+        "{Sadly|Unfortunately} {we lost|it is over}, but {we had a wonderful time|I loved every minute|I am so proud of the team}.",
+    ),
+    "fear+joy": (
+        "{I'm|I am} {so |really |}{excited|happy} and {a bit |a little |so |}{nervous|scared|afraid} {about tomorrow|to start the new job|to become a father|at the same time}{!|.}",
+    ),
+    "anger+sadness": (
+        "{I'm|I am} {hurt and angry|so disappointed and mad|sad and furious} {that you lied to me|about what they did|with how it ended}{!|.}",
     ),
 }  # fmt: skip
 

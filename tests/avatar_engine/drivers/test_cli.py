@@ -111,7 +111,7 @@ def test_emotion_prints_a_json_line_for_each_text(tmp_path: Path, capsys: pytest
     assert all(tuple(line["scores"]) == EMOTION_NAMES for line in lines)
     assert lines[0]["scores"]["joy"] == 0.9 and lines[2]["scores"]["anger"] == 0.9
     assert lines[3]["scores"] == {name: float(name == "neutral") for name in EMOTION_NAMES}
-    assert errors.count("\n") == 1 and "1 texts are in a script that the model does not know" in errors
+    assert errors.count("\n") == 1 and "1 texts are in a language that the model does not know" in errors
 
 
 def test_emotion_of_texts_for_people(capsys: pytest.CaptureFixture[str]) -> None:

