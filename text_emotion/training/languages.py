@@ -37,6 +37,8 @@ MOST = 62_000
 LATIN_BUCKETS = 16_384
 RIDGE = 1.2
 "Of the kernel's diagonal, which is 1; of .1 to 3.2 the middle of a flat top (Chinese, one fold)."
+ABSENT = -5.0
+"Logit of an emotion that a language's texts are never labelled with."
 SPREAD = 10.0
 "Ridge scores lie near 0..1; the calibration looks for scales of logits."
 MARGIN = 9.0
@@ -215,6 +217,7 @@ def export(data: Path, out: Path, *, version: str, command: str) -> dict[str, ob
         keys.append(counted.keys[kept].astype(np.uint32))
         table.append(np.column_stack([np.rint(fitted.weights[kept] / step), fitted.frequency[kept]]))
         bias = fitted.scale * (fitted.bias - fitted.threshold)
+        bias = np.where(sentences.labels.any(0), bias, ABSENT)  # nothing to calibrate on: not "perhaps"
         facts[language] = {
             "rows": [count, count + len(kept)],
             "bias": bias.tolist(),
