@@ -8,6 +8,7 @@ from hypothesis.extra import numpy as hnp
 
 from avatar_engine.clock import FRAME_RATE
 from avatar_engine.motion.emotion import ONSET_SECONDS, Expression, dominant, strengths
+from avatar_engine.motion.noise import generator
 from avatar_engine.motion.templates import FACES, TEMPLATES
 from avatar_engine.names import ARKIT_INDEX, EMOTION_INDEX, EMOTION_NAMES
 
@@ -87,3 +88,40 @@ def test_doubtful_emotions_do_not_show_and_neutral_calms() -> None:
 def test_the_dominant_emotion_is_named() -> None:
     assert dominant(only("fear")) == "fear"
     assert dominant(np.zeros(7)) == "neutral"
+
+
+def episodes(count: int, seed: int = 5) -> list[np.ndarray]:
+    """How each of some smiles of one face differs from the template."""
+    expression, varied = Expression(generator(seed, "expression")), []
+    for _ in range(count):
+        course(expression, only("joy"), 1.0, "joy")
+        varied.append(expression.variation[EMOTION_INDEX["joy"]].copy())
+        course(expression, only("joy", 0.0), 4.0, "joy")
+    return varied
+
+
+def test_no_two_smiles_are_equal_and_each_follows_from_the_seed() -> None:
+    smiles = episodes(12)
+    for i, one in enumerate(smiles):
+        for other in smiles[:i]:
+            assert np.abs(one - other).max() > 0.05
+    assert [smile.tobytes() for smile in episodes(12)] == [smile.tobytes() for smile in smiles]
+    assert episodes(1, seed=6)[0].tobytes() != smiles[0].tobytes()
+
+
+def test_the_two_sides_of_a_felt_smile_are_nearly_even_the_left_a_little_stronger() -> None:
+    left, right = ARKIT_INDEX["mouthSmileLeft"], ARKIT_INDEX["mouthSmileRight"]
+    smiles = np.array(episodes(80))
+    uneven = (smiles[:, left] - smiles[:, right]) / (0.5 * (smiles[:, left] + smiles[:, right]))
+    assert 0.0 < uneven.mean() < 0.05
+    assert 0.03 < uneven.std() < 0.1
+
+
+def test_an_emotion_that_goes_on_is_one_episode() -> None:
+    expression = Expression(generator(1, "expression"))
+    course(expression, only("joy"), 1.0, "joy")
+    before = expression.variation.copy()
+    for strength in (0.7, 1.0, 0.8):
+        course(expression, only("joy", strength), 0.5, "joy")
+    assert (expression.variation == before).all()
+    assert expression.age_s == pytest.approx(2.5, abs=0.15)
