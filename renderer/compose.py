@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from renderer.geometry import (
     BOX_SIZE,
     BOX_START,
+    CELLS,
     HAIR_REGION,
     LIDS_REGION,
     RIGID_LAYERS,
@@ -25,9 +26,12 @@ from renderer.geometry import (
     Guides,
     box_feather,
 )
+from renderer.packing import Drawn, lay_out
 
 Float32 = NDArray[np.float32]
 UInt8 = NDArray[np.uint8]
+CANVAS_CELLS = 64
+"Cells a side of the canvas's features."
 
 
 @dataclass(frozen=True)
@@ -79,44 +83,6 @@ def average(picture: Float32, shrink: int) -> Float32:
     return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.float32)
 
 
-def average_subpixels(features: Float32) -> Float32:
-    """What pixel shuffle by 2 needs for the picture that shuffle by 4 makes of [16 c, h, w], averaged by 2:
-    [4 c, h, w]."""
-    count, height, width = features.shape
-    parts = features.reshape(count // 16, 2, 2, 2, 2, height, width)  # channel, y, y inside, x, x inside
-    total = parts[:, :, 0, :, 0] + parts[:, :, 0, :, 1]
-    total += parts[:, :, 1, :, 0]
-    total += parts[:, :, 1, :, 1]
-    total *= np.float32(0.25)
-    return total.reshape(count // 4, height, width)
-
-
-def shuffle(features: Float32, factor: int, out: Float32 | None = None) -> Float32:
-    """Pixel shuffle: [c * factor^2, h, w] -> [h * factor, w * factor, c], into `out` where it is given."""
-    count, height, width = features.shape
-    channels = count // factor**2
-    if out is None:
-        out = np.empty((height * factor, width * factor, channels), np.float32)
-    if channels == 1:
-        for k in range(count):
-            out[k // factor :: factor, k % factor :: factor, 0] = features[k]
-        return out
-    rows = out.reshape(height, factor, width, factor * channels)
-    for y in range(factor):  # OpenCV's merge: half the time of numpy's strides, and other threads may run
-        planes = [features[(c * factor + y) * factor + x] for x in range(factor) for c in range(channels)]
-        cv2.merge(planes, rows[:, y])
-    return out
-
-
-def sigmoid(x: Float32) -> Float32:
-    """1 / (1 + exp(-x)); OpenCV's exponential is several times faster than numpy's."""
-    result = np.negative(x, order="C")
-    flat = result.reshape(len(x), -1)
-    cv2.exp(flat, flat)
-    result += 1
-    return np.reciprocal(result, out=result)
-
-
 def hair_matrix(controls: Float32, motion: Float32) -> Float32:
     """[2, 3]: picture pixel centre -> -1..1 on the hair texture, as `Generator.hair_map`."""
     head = controls[52:55]
@@ -163,25 +129,25 @@ class Composer:
         self._hair = np.empty((bottom - top, right - left, 3), np.float32)
         self._hair_gate3 = np.empty_like(self._hair)
         self._gate = blank(self._size)
+        self._canvas_gates = blank(2 * CANVAS_CELLS, 2)
+        self._box_gates = blank(2 * CELLS, 5 if textures.lids is not None else 4)
+        self._box_gate = [blank(side) for _ in range(5)]
         self._detail, self._face, self._face_gate3 = blank(side, 3), blank(side, 3), blank(side, 3)
-        self._small_gates, self._box_gates = blank(BOX_SIZE // 2, 4), blank(side, 4)
-        self._lids_gate = blank(side)
-        self._box_gate = [blank(side) for _ in range(4)]
+        self._large_detail = self._detail if shrink == 1 else blank(BOX_SIZE, 3)
         self._warp = blank(side, 2)
         self._across, self._down = blank(side), blank(side)
         self._bytes = np.empty((self._size, self._size, 3), np.uint8)
 
-    def compose(self, canvas: Float32, box: Float32, controls: Float32, guides: Guides) -> UInt8:
-        """canvas [56, 64, 64] and box [68, 88, 88] of the network -> uint8 [512 / shrink, 512 / shrink, 4],
-        RGBA."""
+    def compose(self, drawn: Drawn, controls: Float32, guides: Guides) -> UInt8:
+        """uint8 [512 / shrink, 512 / shrink, 4], RGBA."""
         textures, picture, size = self._textures, self._picture, (self._size, self._size)
-        face = self._beside.submit(self._face_detail, box, guides) if self._beside else None
+        face = self._beside.submit(self._face_detail, drawn, guides) if self._beside else None
+        small = picture if textures.shrink == 2 else self._small
+        lay_out(drawn.canvas, CANVAS_CELLS, 4, small)
         if textures.shrink == 1:
-            cv2.resize(shuffle(canvas[:48], 4, self._small), size, picture)
-        else:
-            shuffle(canvas[:48], 4, picture)
-        gates = sigmoid(canvas[48:])
-        gate = cv2.resize(shuffle(gates[:4], 2)[:, :, 0], size, self._gate)
+            cv2.resize(small, size, picture)
+        gates = lay_out(drawn.canvas_gates, CANVAS_CELLS, 2, self._canvas_gates)
+        gate = cv2.resize(gates[:, :, 0], size, self._gate)
         cv2.accumulateProduct(textures.plate, cv2.merge([gate] * 3, self._gate3), picture)
         top, left = self._hair_at[0].start, self._hair_at[1].start
         affine = hair_matrix(controls, textures.hair_motion)
@@ -189,26 +155,24 @@ class Composer:
         height, width = self._hair.shape[:2]
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         cv2.warpAffine(textures.hair, matrix, (width, height), self._hair, flags, cv2.BORDER_REPLICATE)
-        gate = cv2.resize(shuffle(gates[4:], 2)[:, :, 0], size, self._gate)
+        gate = cv2.resize(gates[:, :, 1], size, self._gate)
         cv2.merge([gate[self._hair_at]] * 3, self._hair_gate3)
         cv2.accumulateProduct(self._hair, self._hair_gate3, picture[self._hair_at])
-        detail = face.result() if face else self._face_detail(box, guides)
+        detail = face.result() if face else self._face_detail(drawn, guides)
         cv2.accumulateProduct(detail, textures.feather, picture[self._box, self._box])
         cv2.addWeighted(picture, 127.5, picture, 0, 127.5, self._bytes, cv2.CV_8U)  # -1..1 -> 0..255, clipped
         return np.asarray(cv2.cvtColor(self._bytes, cv2.COLOR_BGR2RGBA))
 
-    def _face_detail(self, box: Float32, guides: Guides) -> Float32:
+    def _face_detail(self, drawn: Drawn, guides: Guides) -> Float32:
         """What the face box adds to the canvas, [352 / shrink, 352 / shrink, 3]."""
         textures, side = self._textures, (self._side, self._side)
-        if textures.shrink == 1:
-            detail = shuffle(box[:48], 4, self._detail)
-        else:
-            detail = shuffle(average_subpixels(box[:48]), 2, self._detail)
-        gates = sigmoid(box[48:])
-        fine = shuffle(gates[:16], 2, self._small_gates)
-        if textures.shrink == 1:
-            fine = cv2.resize(fine, side, self._box_gates)
-        gate = cv2.split(fine, self._box_gate)
+        detail = lay_out(drawn.box, CELLS, 4, self._large_detail)
+        if textures.shrink == 2:
+            detail = cv2.resize(detail, side, self._detail, interpolation=cv2.INTER_AREA)
+        fine = lay_out(drawn.box_gates, CELLS, 2, self._box_gates)
+        gate = list(np.ascontiguousarray(fine.transpose(2, 0, 1)))
+        if textures.shrink == 1:  # one by one: OpenCV is slow with five channels
+            gate = [cv2.resize(one, side, large) for one, large in zip(gate, self._box_gate, strict=False)]
         height, width = textures.face.shape[:2]
         cv2.resize(guides.warp, side, self._warp)
         cv2.split(self._warp, [self._across, self._down])
@@ -219,7 +183,7 @@ class Composer:
         cv2.merge([gate[0]] * 3, self._face_gate3)
         cv2.accumulateProduct(self._face, self._face_gate3, detail)
         if textures.lids is not None:
-            self._add_lids(detail, shuffle(gates[16:], 2), guides.warp)
+            self._add_lids(detail, gate[4], guides.warp)
         openings = [cv2.resize(whole, side, interpolation=cv2.INTER_AREA) for whole in guides.openings]
         for k, texture in enumerate(textures.rigid):
             opening = openings[int(k > 1)]
@@ -227,7 +191,7 @@ class Composer:
         return detail
 
     def _add_lids(self, detail: Float32, gate: Float32, warp: Float32) -> None:
-        """Lay the closed lids into the face box; gate [176, 176, 1]. `_warp` holds the enlarged warp."""
+        """Lay the closed lids into the face box; gate of the box's size. `_warp` holds the enlarged warp."""
         texture, shrink = self._textures.lids, self._textures.shrink
         assert texture is not None
         corner, end = np.array(LIDS_REGION[:2], np.float64), np.array(LIDS_REGION[2:], np.float64)
@@ -239,8 +203,7 @@ class Composer:
         places = self._warp[region] * (SIZE * scale).astype(np.float32)
         across, down = cv2.split(places - (corner * scale + 0.5).astype(np.float32))
         shut = cv2.remap(texture, across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
-        shown = gate if shrink == 2 else cv2.resize(gate, (BOX_SIZE, BOX_SIZE), self._lids_gate)
-        cv2.accumulateProduct(shut, cv2.merge([shown[region]] * 3), detail[region])
+        cv2.accumulateProduct(shut, cv2.merge([gate[region]] * 3), detail[region])
 
 
 def add_rigid(

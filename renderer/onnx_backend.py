@@ -5,14 +5,14 @@ from __future__ import annotations
 import copy
 from pathlib import Path
 
-import cv2
 import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 from safetensors import safe_open
 
 from renderer.compose import Composer, make_textures
-from renderer.geometry import CELLS, Geometry, Guides
+from renderer.geometry import Geometry, Guides
+from renderer.packing import OUTPUTS, Drawn, GuidePacker
 from renderer.rig import load_rig
 
 Float32 = NDArray[np.float32]
@@ -35,11 +35,7 @@ class OnnxBackend:
         self._tensors = folder / "generator.safetensors"
         self._threads = threads
         with safe_open(self._tensors, "numpy") as file:
-            texture = file.get_tensor("guide_texture")[0].astype(np.float32)
-        parts = texture.reshape(-1, 4, *texture.shape[1:]).transpose(
-            0, 2, 3, 1
-        )  # remap takes at most four channels
-        self._guide_texture = [np.ascontiguousarray(part) for part in parts]
+            self.packer = GuidePacker(file.get_tensor("guide_texture")[0].astype(np.float32))
         self._composer = self._make_composer(shrink)
 
     def at(self, shrink: int) -> OnnxBackend:
@@ -54,32 +50,15 @@ class OnnxBackend:
             textures = make_textures({k: file.get_tensor(k) for k in wanted}, shrink)
         return Composer(textures, self._threads)
 
-    def carry(self, guides: Guides) -> Float32:
-        """The guide texture where the spline takes it, float32 [channels, 88, 88]."""
-        side = self._guide_texture[0].shape[0]
-        across, down = cv2.split(guides.warp * side - 0.5)
-        carried = np.empty((4 * len(self._guide_texture), CELLS, CELLS), np.float32)
-        for k, part in enumerate(self._guide_texture):
-            moved = cv2.remap(part, across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-            cv2.split(moved, list(carried[4 * k : 4 * k + 4]))
-        return carried
+    def network(self, controls: Float32, guides: Guides) -> Drawn:
+        """What the network draws for one frame."""
+        return Drawn(*self._session.run(list(OUTPUTS), self.feed(controls, guides)))
 
-    def network(self, controls: Float32, guides: Guides) -> tuple[Float32, Float32]:
-        """Canvas [56, 64, 64] and box [64, 88, 88] for one frame."""
-        canvas, box = self._session.run(None, self.feed(controls, guides))
-        return canvas[0], box[0]
-
-    def feed(self, controls: Float32, guides: Guides) -> dict[str, Float32]:
-        """The graph's inputs for one frame."""
-        return {
-            "controls": controls[None],
-            "masks": guides.masks[None].astype(np.float32) * np.float32(1 / 255),
-            "carried": self.carry(guides)[None],
-            "warp": guides.warp[None],
-        }
+    def feed(self, controls: Float32, guides: Guides) -> dict[str, Float32 | UInt8]:
+        """The graph's inputs for one frame; the guides are valid until the next call."""
+        return {"controls": controls[None], "guides": self.packer.pack(guides)}
 
     def draw(self, controls: Float32, weights: Float32, head_rad: Float32, gaze_rad: Float32) -> UInt8:
         """uint8 [512 / shrink, 512 / shrink, 4], RGBA, opaque."""
         guides = self.geometry.guides(weights, head_rad, gaze_rad)
-        canvas, box = self.network(controls, guides)
-        return self._composer.compose(canvas, box, controls, guides)
+        return self._composer.compose(self.network(controls, guides), controls, guides)

@@ -26,6 +26,8 @@ from audio2expr.training.net import MannerNet
 from audio2expr.training.targets import FRAME_S
 from audio2expr.training.voices import EMOTIONS, STYLES
 
+MANNERS = (*EMOTIONS, *(name for name in STYLES if name not in EMOTIONS))
+"The emotions first; of the rest (shouting, whispering ...) only the arousal is known."
 SETTLE_S = 0.8
 "What the manner was before still rings in the statistics for this long."
 
@@ -33,7 +35,7 @@ SETTLE_S = 0.8
 def statistics(
     session: Session, mouth: onnxruntime.InferenceSession, config: dict[str, Any]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Prosody of the frames whose manner is known, float32 [k, N_PROSODY], and index into EMOTIONS, int64
+    """Prosody of the frames whose manner is known, float32 [k, N_PROSODY], and index into MANNERS, int64
     [k]."""
     heard: list[np.ndarray] = []
 
@@ -51,7 +53,7 @@ def statistics(
     voiced = np.concatenate([stream.push(session.samples).voiced, stream.flush().voiced])
     label = np.full(len(voiced), -1)
     for start_s, end_s, style in session.styles:
-        label[int((start_s + SETTLE_S) / FRAME_S) : int(end_s / FRAME_S)] = EMOTIONS.index(style)
+        label[int((start_s + SETTLE_S) / FRAME_S) : int(end_s / FRAME_S)] = MANNERS.index(style)
     known = label >= 0
     return np.stack(heard)[known][::3], label[known][::3]
 
@@ -87,20 +89,28 @@ def _collect(
 
 
 def _targets(labels: torch.Tensor) -> torch.Tensor:
-    arousal = torch.tensor([STYLES[name].arousal for name in EMOTIONS])
-    return torch.cat([F.one_hot(labels, len(EMOTIONS)).float(), arousal[labels][:, None]], dim=1)
+    """Emotions one-hot, all 0 in manners that are none, and arousal; float32 [k, emotions + 1]."""
+    arousal = torch.tensor([STYLES[name].arousal for name in MANNERS])
+    emotions = F.one_hot(labels, len(MANNERS))[:, : len(EMOTIONS)].float()
+    return torch.cat([emotions, arousal[labels][:, None]], dim=1)
+
+
+def _known(labels: torch.Tensor) -> torch.Tensor:
+    """Which of the targets are known, 0 or 1, float32 [k, emotions + 1]."""
+    emotion = (labels < len(EMOTIONS)).float()[:, None]
+    return torch.cat([emotion.expand(-1, len(EMOTIONS)), torch.ones_like(emotion)], dim=1)
 
 
 def _fit(x: torch.Tensor, y: torch.Tensor, seed: int, steps: int = 800) -> MannerNet:
     torch.manual_seed(seed)
     net = MannerNet(len(EMOTIONS))
     optimizer = torch.optim.AdamW(net.parameters(), 3e-3, weight_decay=0.1)
-    counts = torch.bincount(y, minlength=len(EMOTIONS)).clamp(min=1)
+    counts = torch.bincount(y, minlength=len(MANNERS)).clamp(min=1)
     share = (1 / counts.float())[y]
     for _ in range(steps):
         picked = torch.multinomial(share, 512, replacement=True)
         noisy = x[picked] + 0.3 * torch.randn(512, N_PROSODY)
-        loss = F.binary_cross_entropy_with_logits(net(noisy), _targets(y[picked]))
+        loss = F.binary_cross_entropy_with_logits(net(noisy), _targets(y[picked]), _known(y[picked]))
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

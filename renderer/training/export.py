@@ -3,9 +3,8 @@
     python -m renderer.training.export --run runs/ava --rig runs/rig.safetensors --frames data/frames \
         --out renderer/weights/ava --name ava
 
-The graph is the generator's synthesis network with each layer's modulation folded into the demodulation of
-the layer before it (styles are positive, so leaky ReLU lets them through). It is quantised
-(`renderer.training.quantise`) with training frames to calibrate; if int8 loses more than the gate allows,
+The graph is the generator's synthesis network as `renderer.training.walk` takes it apart, in 8-bit integers
+(`renderer.training.integers`) whose scales training frames decide; if int8 loses more than the gate allows,
 fp32 is shipped instead.
 """
 
@@ -20,94 +19,75 @@ from typing import Any
 import numpy as np
 import onnx
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from avatar_engine.weights import write_manifest
 from renderer.backend import control_vector
-from renderer.geometry import BOX_SIZE, BOX_START, CELLS
+from renderer.geometry import CELLS
 from renderer.onnx_backend import OnnxBackend
+from renderer.packing import OUTPUTS, ZERO, GuidePacker, head_order
 from renderer.rig import load_rig
-from renderer.torch_generator import Generator, ModulatedConv, lay_into_canvas
+from renderer.torch_generator import Generator
 from renderer.training.dataset import Controls, face_controls, is_validation, read_labels
 from renderer.training.evaluate import judge_weights, psnr
-from renderer.training.quantise import quantise
+from renderer.training.integers import Calibrator, integer_graph
 from renderer.training.runs import load_generator
+from renderer.training.walk import Floats, synthesise
 
 GATE_DB = 40.0
 "Least PSNR of int8 pictures against fp32 pictures."
 CALIBRATION_FRAMES = 48
 
 
-class Folded(nn.Module):
-    """The same function as `Generator.synthesis` for one frame, with fewer passes over the features."""
+class FloatGraph(nn.Module):
+    """The exported graph in 32 bits: what the integers are held against, and what ships where they lose too
+    much."""
 
-    def __init__(self, net: Generator) -> None:
+    def __init__(self, net: Generator, guide_steps: np.ndarray) -> None:
+        """guide_steps: of the packed guides, [32]."""
         super().__init__()
         self.net = net
+        self.register_buffer("steps", torch.from_numpy(guide_steps))
 
-    def layer(
-        self,
-        conv: ModulatedConv,
-        x: Tensor,
-        demodulation: Tensor,
-        following: Tensor | None,
-        guide: Tensor | None = None,
-    ) -> Tensor:
-        """x comes modulated and leaves modulated for the layer whose styles are `following`."""
-        factor = torch.tensor(2**0.5) if following is None else following * 2**0.5
-        y = F.conv2d(x, conv.weight, padding=1) * (demodulation * factor).view(1, -1, 1, 1)
-        y = y + (conv.bias * factor).view(1, -1, 1, 1)  # before enlarging, which leaves constants as they are
-        if conv.up:
-            y = F.interpolate(y, scale_factor=2.0, mode="bilinear")
-        if guide is not None:
-            y = y + guide
-        return F.leaky_relu(y, 0.2)
+    def unpacked(self, guides: Tensor) -> Tensor:
+        """uint8 [1, 88, 88, 32] -> float32 [1, masks + texture + 2, 88, 88]."""
+        plain = ((guides.float() - ZERO) * self.steps).permute(0, 3, 1, 2)
+        return plain[:, : self.net.guide[0].in_channels]
 
-    def forward(
-        self, controls: Tensor, masks: Tensor, carried: Tensor, warp: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    def forward(self, controls: Tensor, guides: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         net = self.net
-        w = net.mapping(controls)
-        first = [conv.modulation(w) for conv in net.first]
-        second = [conv.modulation(w) for conv in net.second]
-        guides = net.guide_maps(masks, carried, warp)
-        x = net.const * first[0][0].view(1, -1, 1, 1)
-        for i in range(4):
-            guide = lay_into_canvas(modulated(guides[4 - i], second[i][0]), i) if i >= 2 else None
-            x = self.layer(net.first[i], x, first[i][1], second[i][0], guide)
-            x = self.layer(net.second[i], x, second[i][1], first[i + 1][0] if i < 3 else None)
-        canvas = net.canvas_head(x)
-        start, cells = BOX_START // 8, BOX_SIZE // 8
-        x = x[:, :, start : start + cells, start : start + cells] * first[4][0].view(1, -1, 1, 1)
-        guide = modulated(guides[0], second[4][0])
-        x = self.layer(net.first[4], x, first[4][1], second[4][0], guide)
-        x = self.layer(net.second[4], x, second[4][1], None)
-        return canvas, net.box_head(x)
+        canvas, box = synthesise(net, Floats(net, net.mapping(controls), self.unpacked(guides)))
+        return *packed(net.canvas_head(canvas)), *packed(net.box_head(box))
 
 
-def export_graph(net: Generator, path: Path) -> None:
-    """Write the folded fp32 graph."""
-    channels = net.config.guide_texture[0]
+def packed(features: Tensor) -> tuple[Tensor, Tensor]:
+    """[1, channels, side, side] of a head -> colours and gates, [side^2, channels] in the packed order."""
+    colours, gates = (features[0, torch.from_numpy(x)].flatten(1).t() for x in head_order(features.shape[1]))
+    return colours, torch.sigmoid(gates)
+
+
+def export_floats(net: Generator, guide_steps: np.ndarray, path: Path) -> None:
+    """Write the fp32 graph."""
     example = (
-        torch.rand(1, net.config.controls), torch.rand(1, net.config.masks, CELLS, CELLS),
-        torch.randn(1, channels, CELLS, CELLS), torch.rand(1, CELLS, CELLS, 2),
-    )  # fmt: skip
+        torch.rand(1, net.config.controls),
+        torch.randint(0, 256, (1, CELLS, CELLS, len(guide_steps)), dtype=torch.uint8),
+    )
     torch.onnx.export(
-        Folded(net).eval(), example, str(path), opset_version=18, dynamo=False,
-        input_names=["controls", "masks", "carried", "warp"], output_names=["canvas", "box"],
+        FloatGraph(net, guide_steps).eval(), example, str(path), opset_version=18, dynamo=False,
+        input_names=["controls", "guides"], output_names=list(OUTPUTS),
     )  # fmt: skip
     onnx.checker.check_model(str(path))
 
 
-def modulated(guide: Tensor, styles: Tensor) -> Tensor:
-    """A guide that leaves its layer modulated for the next, like the features it is added to."""
-    return guide * (styles * 2**0.5).view(1, -1, 1, 1)
-
-
-def feeds(backend: OnnxBackend, controls: list[Controls]) -> list[dict[str, np.ndarray]]:
-    """The network's inputs for some controls."""
-    return [backend.feed(control_vector(*face), backend.geometry.guides(*face)) for face in controls]
+def export_integers(net: Generator, backend: OnnxBackend, controls: list[Controls], path: Path) -> None:
+    """Write the int8 graph, with the scales that some real frames ask for."""
+    steps = backend.packer.steps
+    unpack = FloatGraph(net, steps).unpacked
+    calibrator = Calibrator(net)
+    for face in controls:
+        feed = backend.feed(control_vector(*face), backend.geometry.guides(*face))
+        calibrator.see(torch.from_numpy(feed["controls"]), unpack(torch.from_numpy(feed["guides"])))
+    onnx.save(integer_graph(net, calibrator.done(), steps), str(path))
 
 
 def agreement_db(a: OnnxBackend, b: OnnxBackend, controls: list[Controls]) -> float:
@@ -125,19 +105,26 @@ def export(run: Path, rig_path: Path, frames: list[Path], out: Path) -> dict[str
     net = load_generator(run)
     shutil.copyfile(run / "generator.safetensors", out / "generator.safetensors")
     shutil.copyfile(rig_path, out / "rig.safetensors")
+    return {"options": options, **write_graph(net, frames, out)}
+
+
+def write_graph(net: Generator, frames: list[Path], out: Path) -> dict[str, Any]:
+    """Write the graph of `net` into `out`, where tensors and rig already are; returns facts for the
+    manifest."""
     full, small = out / "generator.fp32.onnx", out / "generator.int8.onnx"
-    export_graph(net, full)
+    texture = net.guide_texture[0].detach().half().float().numpy()  # as the back end reads it
+    export_floats(net, GuidePacker(texture).steps, full)
     rows = [row for row in read_labels(frames) if not is_validation(row)]
     picked = [rows[i] for i in np.linspace(0, len(rows) - 1, CALIBRATION_FRAMES).astype(int)]
     reference = OnnxBackend(out, full.name, 2)
-    quantise(full, small, feeds(reference, [face_controls(row) for row in picked]))
+    export_integers(net, reference, [face_controls(row) for row in picked], small)
     held_out = [row for row in read_labels(frames) if is_validation(row)][:24] or picked[:8]
     controls = [face_controls(row) for row in held_out]
     agreement = agreement_db(reference, OnnxBackend(out, small.name, 2), controls)
     graph = small if agreement >= GATE_DB else full
     print(json.dumps({"int8 against fp32 dB": round(agreement, 2), "shipped": graph.name}))
     (full if graph is small else small).unlink()
-    return {"options": options, "graph": graph.name, "agreement_db": round(agreement, 2)}
+    return {"graph": graph.name, "agreement_db": round(agreement, 2)}
 
 
 def limits(rows: list[dict[str, Any]], names: tuple[str, ...]) -> dict[str, Any]:

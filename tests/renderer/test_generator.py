@@ -6,8 +6,9 @@ import torch
 import torch.nn.functional as F
 
 from renderer.backend import control_vector
-from renderer.compose import Composer, average_subpixels, make_textures, shuffle
+from renderer.compose import Composer, make_textures
 from renderer.geometry import CELLS, SIZE, Geometry, Guides, box_feather
+from renderer.packing import Drawn
 from renderer.rig import Rig
 from renderer.torch_generator import (
     Generator,
@@ -16,7 +17,8 @@ from renderer.torch_generator import (
     Window,
     build,
 )
-from renderer.training.export import Folded
+from renderer.training.export import packed
+from renderer.training.walk import Floats, synthesise
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +69,7 @@ def test_modulated_convolution_equals_the_papers_own_form() -> None:
     torch.testing.assert_close(conv(x, w), reference, rtol=1e-4, atol=1e-5)
 
 
-def test_the_folded_graph_draws_what_the_network_draws(net: Generator, rig: Rig) -> None:
+def test_the_folded_steps_draw_what_the_network_draws(net: Generator, rig: Rig) -> None:
     guides, controls = guides_and_controls(rig, 0)
     geometry = as_tensors(guides, controls)
     carried = F.grid_sample(
@@ -75,8 +77,9 @@ def test_the_folded_graph_draws_what_the_network_draws(net: Generator, rig: Rig)
     )
     w = net.mapping(geometry["controls"])
     reference = net.synthesis(w, geometry["masks"], carried, geometry["warp"])
-    folded = Folded(net)(geometry["controls"], geometry["masks"], carried, geometry["warp"])
-    for a, b in zip(folded, reference, strict=True):
+    said = torch.cat([geometry["masks"], carried, geometry["warp"].permute(0, 3, 1, 2) - 0.5], 1)
+    canvas, box = synthesise(net, Floats(net, w, said))
+    for a, b in zip((net.canvas_head(canvas), net.box_head(box)), reference, strict=True):
         torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-4)
 
 
@@ -90,17 +93,11 @@ def test_the_cpu_composes_what_pytorch_composes(net: Generator, rig: Rig, lids: 
     reference = net.compose(canvas, box, geometry)[0]
     reference = ((reference.clamp(-1, 1) + 1) * 127.5).permute(1, 2, 0).numpy()[:, :, ::-1]
     tensors = {k: v.numpy() for k, v in net.state_dict().items()}
-    picture = Composer(make_textures(tensors)).compose(canvas[0].numpy(), box[0].numpy(), controls, guides)
+    drawn = Drawn(*(x.numpy() for x in (*packed(canvas), *packed(box))))
+    picture = Composer(make_textures(tensors)).compose(drawn, controls, guides)
     assert picture.shape == (SIZE, SIZE, 4) and (picture[:, :, 3] == 255).all()
     difference = abs(picture[:, :, :3] - reference)
     assert difference.mean() < 0.5 and difference.max() < 4  # OpenCV samples on 1/32 pixel
-
-
-def test_averaged_subpixels_shuffle_to_the_averaged_picture() -> None:
-    features = np.random.default_rng(0).standard_normal((48, 5, 6)).astype(np.float32)
-    large = shuffle(features, 4)
-    reference = large.reshape(10, 2, 12, 2, 3).mean((1, 3))
-    np.testing.assert_allclose(shuffle(average_subpixels(features), 2), reference, atol=1e-6)
 
 
 def test_both_feathers_are_one(net: Generator) -> None:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from renderer.backend import control_vector
 from renderer.rig import Rig
 from renderer.torch_backend import TorchBackend
 from renderer.torch_generator import GeneratorConfig
-from renderer.training import export, portrait
+from renderer.training import export, portrait, regraph
 from renderer.training.dataset import Frames, is_validation, load, part_weights, read_labels
 from renderer.training.discriminator import Discriminator
 from renderer.training.evaluate import measure
@@ -198,3 +199,17 @@ def test_blur_lowers_sharpness_more_than_psnr_says() -> None:
     landmarks = np.random.default_rng(1).uniform(40, 200, (68, 2)).astype(np.float32)
     figures = measure(cv2.GaussianBlur(truth, (0, 0), 1.5), truth, landmarks)
     assert figures["mouth 1px"] < 0.3 < 15 < figures["mouth dB"]
+
+
+def test_a_graph_written_again_draws_the_same(
+    weights_folder: Path, frames_folder: Path, tmp_path: Path
+) -> None:
+    copy = tmp_path / "weights"
+    shutil.copytree(weights_folder, copy)
+    arguments = ["--weights", copy, "--frames", frames_folder, "--report", frames_folder, "--version", "9.1"]
+    regraph.main([str(a) for a in arguments])
+    old, new = verify(weights_folder), verify(copy)
+    assert new.content["version"] == "9.1" and new.content["data"] == old.content["data"]
+    assert sorted(p.name for p in copy.iterdir()) == sorted(p.name for p in weights_folder.iterdir())
+    face = np.full(52, 0.1, np.float32), np.zeros(3, np.float32), np.zeros(2, np.float32)
+    assert np.array_equal(Portrait.load(copy).draw(*face), Portrait.load(weights_folder).draw(*face))
