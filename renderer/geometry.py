@@ -8,6 +8,7 @@ down, pixel centres at .5. "Left" is the subject's left.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,6 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from renderer.elimination import product, solve_symmetric
 from renderer.rig import Rig
 
 Float32 = NDArray[np.float32]
@@ -92,7 +94,9 @@ class Geometry:
         zeros = np.zeros(len(rig.names), np.float32)
         self.neutral = rig.points(zeros, np.zeros(3, np.float32), np.zeros(2, np.float32))
         self.spline = Spline(self._control(self.neutral), soft_points(self._control(self.neutral)))
-        self._boxes = [layer_box(self._layer_points(self.neutral, name), name) for name in RIGID_LAYERS]
+        parts = [np.arange(len(self.neutral))[self._layer(name)] for name in RIGID_LAYERS]
+        boxes = [layer_box(self.neutral[part], name) for part, name in zip(parts, RIGID_LAYERS, strict=True)]
+        self._rigid = AffineFits(parts, boxes)
 
     def guides(self, weights: Float32, head_rad: Float32, gaze_rad: Float32) -> Guides:
         """weights [52] 0..1, head_rad [3], gaze_rad [2] -> Guides."""
@@ -109,15 +113,11 @@ class Geometry:
 
     def outlines_of(self, points: Float32) -> Outlines:
         """As `guides_of`."""
-        group = {name: self.rig.group(points, name) for name in self.rig.spans}
-        affines = [
-            fit_affine(self._layer_points(points, name), box)
-            for name, box in zip(RIGID_LAYERS, self._boxes, strict=True)
-        ]
+        cells = to_fixed(points, BOX_START, 4)
         return Outlines(
-            masks=part_masks(group),
-            affines=np.asarray(affines, np.float32),
-            openings=openings(group["landmark"]),
+            masks=part_masks({name: cells[start:end] for name, (start, end) in self.rig.spans.items()}),
+            affines=self._rigid.fit(points),
+            openings=openings(self.rig.group(points, "landmark")),
             control=self._control(points),
         )
 
@@ -125,9 +125,11 @@ class Geometry:
         """Points that the spline goes through."""
         return np.concatenate([self.rig.group(points, n) for n in ("landmark", "face", "eyes")])
 
-    def _layer_points(self, points: Float32, name: str) -> Float32:
-        group = self.rig.group(points, name)
-        return group[TEETH_POINTS] if name.startswith("teeth") else group
+    def _layer(self, name: str) -> slice:
+        """Where the points lie that say where a rigid layer is."""
+        start, end = self.rig.spans[name]
+        points = range(start, end)[TEETH_POINTS] if name.startswith("teeth") else range(start, end)
+        return slice(points.start, points.stop)
 
 
 def soft_points(neutral: Float32) -> Float32:
@@ -141,43 +143,57 @@ def soft_points(neutral: Float32) -> Float32:
 
 class Spline:
     """Backward thin-plate spline (Bookstein 1989): picture position -> neutral position, on a grid of 8
-    pixels."""
+    pixels.
+
+    Not for two threads at once: it works in memory of its own, for fresh pages cost more than the arithmetic.
+    """
 
     def __init__(self, neutral: Float32, soft: Float32) -> None:
+        n = len(neutral)
         self.neutral = neutral
         self.soft = soft
         self.line = ((BOX_START + 8 * np.arange(GRID) + 4) / SIZE).astype(np.float32)
-        self._grid = np.stack(np.meshgrid(self.line, self.line), -1).reshape(-1, 2)
-        self._scratch = np.empty((2, GRID * GRID, len(neutral)), np.float32)
+        self._scratch = np.empty((2, GRID * GRID, n), np.float32)
+        self._kernel = np.empty((2, n, n))
+        # the plane's three rows first: each leading block is a spline's own
+        self._table, self._work = np.zeros((2, n + 3, n + 5))
+        self._target = neutral.astype(np.float64) / SIZE
 
     def warp(self, points: Float32) -> Float32:
         """points [n, 2] in the picture -> float32 [88, 88, 2], 0..1 of the neutral picture."""
-        source, target = points.astype(np.float64) / SIZE, self.neutral.astype(np.float64) / SIZE
-        n = len(source)
-        system = np.zeros(
-            (n + 3, n + 3)
-        )  # the plane's three rows first: each leading block is a spline's own
-        system[3:, 3:] = radial(square_distances(source, source))
-        inner = np.arange(3, n + 3)
-        system[inner, inner] += 1e-5 + self.soft * self._hidden(points)
-        system[0, 3:] = system[3:, 0] = 1
-        system[3:, 1:3] = source
-        system[1:3, 3:] = source.T
-        solution = solve(system, np.concatenate([np.zeros((3, 2)), target]))
-        columns = np.ascontiguousarray(solution.T, np.float32)
+        source = points.astype(np.float64) / SIZE
+        table = self._table
+        table[0, 3:-2] = table[3:, 0] = 1
+        table[1:3, 3:-2] = source.T
+        table[3:, 1:3] = source
+        table[:3, -2:] = 0
+        table[3:, -2:] = self._target
+        kernel = self._twice_radial_of_points(source)
+        kernel.reshape(-1)[:: len(points) + 1] += 2 * (1e-5 + self._giving_way(points))
+        table[3:, 3:-2] = kernel
+        columns = solve_symmetric(table, self._work).T.astype(np.float32, order="C")
         radii = self._twice_radial_of_grid(source.astype(np.float32))
-        # einsum, not BLAS: its threads spin on after a product of this size and take a core from the network
-        bent = np.einsum("cn,kn->ck", radii, columns[:, 3:])
-        flat = np.einsum("cn,kn->ck", self._grid, columns[:, 1:3])
-        field = np.float32(0.5) * bent + columns[:, 0] + flat
+        # vecdot, no matrix product: BLAS threads would wake for it, and spin
+        field = np.vecdot(radii[:, None], columns[:, 3:]).reshape(GRID, GRID, 2)
+        field += self.line[:, None] * columns[:, 1] + columns[:, 0]
+        field += (self.line[:, None] * columns[:, 2])[:, None]
         # linear: OpenCV's cubic bends straight lines by a third of a pixel
-        return np.asarray(cv2.resize(field.reshape(GRID, GRID, 2), (CELLS, CELLS)), np.float32)
+        return np.asarray(cv2.resize(field, (CELLS, CELLS)), np.float32)
+
+    def _twice_radial_of_points(self, source: NDArray[np.float64]) -> NDArray[np.float64]:
+        """r^2 log r^2 between all of source [n, 2], float64 [n, n] in scratch memory."""
+        squared, logarithm = self._kernel
+        square = np.square(source).sum(1)
+        ones = np.ones_like(square)
+        left = np.column_stack([source, square + 1e-9, ones])  # 1e-9: the logarithm's floor
+        product(left, np.stack([*(-2 * source.T), ones, square]), squared)
+        cv2.log(squared, logarithm)
+        return np.multiply(squared, logarithm, out=squared)
 
     def _twice_radial_of_grid(self, source: Float32) -> Float32:
-        """r^2 log r^2 from each cell of the grid to source [n, 2], float32 [cells, n].
+        """r^2 log r^2 from each cell of the grid to source [n, 2], float32 [cells, n] in scratch memory.
 
-        In scratch memory: fresh pages cost more than the arithmetic. The grid's squares are sums of those of
-        its lines.
+        The grid's squares are sums of those of its lines.
         """
         squared, other = self._scratch
         across, down = (np.square(self.line[:, None] - source[None, :, axis]) for axis in (0, 1))
@@ -198,54 +214,24 @@ class Spline:
         around = np.bincount(triangles.ravel(), np.repeat(np.abs(area), 3), len(self.neutral))
         return triangles, area, around.astype(np.float64)
 
-    def _hidden(self, points: Float32) -> NDArray[np.float64]:
-        """Towards 1 where the triangles round a point are flipped or squeezed: there the far cheek would
-        fold."""
-        triangles, rest, around = self.triangles
-        ratio = np.clip(signed_areas(points, triangles) / rest, -1, 1.5)
+    @cached_property
+    def _soft_triangles(self) -> tuple[NDArray[np.int64], NDArray[np.int64], Float32]:
+        """Points that may give way and have triangles; the triangles round any of them; those' sizes."""
+        triangles, area, around = self.triangles
+        soft = (self.soft > 0) & (around > 0)
+        keep = soft[triangles].any(1)
+        return np.flatnonzero(soft), triangles[keep], area[keep]
+
+    def _giving_way(self, points: Float32) -> NDArray[np.float64]:
+        """How far each point gives way: its softness where the triangles round it are flipped or squeezed
+        (there the far cheek would fold), 0 where they are not."""
+        soft, triangles, rest = self._soft_triangles
+        ratio = np.minimum(np.maximum(signed_areas(points, triangles) / rest, -1), 1.5)
         total = np.bincount(triangles.ravel(), np.repeat(ratio * np.abs(rest), 3), len(points))
-        mean = np.where(around > 0, total / np.maximum(around, 1e-9), 1)
-        return np.asarray(1 / (1 + np.exp(np.clip((mean - 0.25) / 0.06, -60, 60))), np.float64)
-
-
-SINGLE_THREADED = 96
-"Largest system for which OpenBLAS, numpy's and OpenCV's, wakes no other threads (from 100 on it does)."
-PRODUCT_COLUMNS = 32
-"Columns of a product at a time, for the same reason: about 260,000 multiplications are its limit."
-
-
-def solve(system: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The solution [n, k] of `system` [n, n] for `right` [n, k], by elimination of halves.
-
-    The leading half must have a solution of its own. In blocks, because BLAS threads that were woken spin on
-    for 25 ms, through the whole of the network's turn: a frame took 20 ms instead of 15.
-    """
-    n = len(system)
-    if n <= SINGLE_THREADED:
-        return np.asarray(cv2.solve(np.ascontiguousarray(system), np.ascontiguousarray(right))[1])
-    half = n // 2
-    ahead = solve(system[:half, :half], np.hstack([system[:half, half:], right[:half]]))
-    below = system[half:, :half]
-    pieces = np.split(ahead, range(PRODUCT_COLUMNS, ahead.shape[1], PRODUCT_COLUMNS), axis=1)
-    carried = np.hstack([below @ piece for piece in pieces])
-    rest = n - half
-    tail = solve(system[half:, half:] - carried[:, :rest], right[half:] - carried[:, rest:])
-    return np.vstack([ahead[:, rest:] - ahead[:, :rest] @ tail, tail])
-
-
-def radial(squared: NDArray[np.floating]) -> NDArray[np.floating]:
-    """The plate's r^2 log r from r^2."""
-    tiny = np.asarray(1e-9, squared.dtype)
-    half = np.asarray(0.5, squared.dtype)
-    result: NDArray[np.floating] = squared * np.log(np.maximum(squared, tiny)) * half
-    return result
-
-
-def square_distances(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.floating]:
-    result: NDArray[np.floating] = np.square(a[:, None, 0] - b[None, :, 0]) + np.square(
-        a[:, None, 1] - b[None, :, 1]
-    )
-    return result
+        given = np.zeros(len(points))
+        mean = total[soft] / self.triangles[2][soft]
+        given[soft] = self.soft[soft] / (1 + np.exp((mean - 0.25) / 0.06))
+        return given
 
 
 def signed_areas(points: Float32, triangles: NDArray[np.int64]) -> Float32:
@@ -267,21 +253,22 @@ def delaunay(points: Float32) -> NDArray[np.int64]:
     return np.asarray(distance.argmin(2)[inside], np.int64)
 
 
-def to_fixed(points: Float32, start: float, pixels_per_cell: float) -> list[NDArray[np.int32]]:
+def to_fixed(points: Float32, start: float, pixels_per_cell: float) -> NDArray[np.int32]:
     """Picture positions as OpenCV's fixed point (8 bits) of a grid whose cell 0 begins at `start`."""
-    return [np.round(((points - start) / pixels_per_cell - 0.5) * 256).astype(np.int32)]
+    return np.round(((points - start) / pixels_per_cell - 0.5) * 256).astype(np.int32)
 
 
-def part_masks(group: dict[str, Float32]) -> UInt8:
-    """uint8 [11, 88, 88]: soft-edged parts at the generator's 128 x 128 level inside the face box."""
+def part_masks(group: dict[str, NDArray[np.int32]]) -> UInt8:
+    """uint8 [11, 88, 88]: soft-edged parts at the generator's 128 x 128 level inside the face box; group: the
+    points of each group, in fixed point of these cells."""
     canvas = np.zeros((len(MASKS), CELLS, CELLS), np.uint8)
     face = group["landmark"]
 
-    def fill(mask: int, outline: Float32) -> None:
-        cv2.fillPoly(canvas[mask], to_fixed(outline, BOX_START, 4), 255, cv2.LINE_AA, 8)
+    def fill(mask: int, outline: NDArray[np.int32]) -> None:
+        cv2.fillPoly(canvas[mask], [outline], 255, cv2.LINE_AA, 8)
 
-    def line(mask: int, path: Float32, *, closed: bool = False) -> None:
-        cv2.polylines(canvas[mask], to_fixed(path, BOX_START, 4), closed, 255, 1, cv2.LINE_AA, 8)
+    def line(mask: int, path: NDArray[np.int32], *, closed: bool = False) -> None:
+        cv2.polylines(canvas[mask], [path], closed, 255, 1, cv2.LINE_AA, 8)
 
     fill(0, face[LIPS_OUTER])
     fill(1, face[LIPS_INNER])
@@ -317,7 +304,8 @@ def openings(landmarks: Float32) -> UInt8:
         if x1 <= x0 or y1 <= y0:  # turned out of the picture
             continue
         large = np.zeros(((y1 - y0) * 4, (x1 - x0) * 4), np.uint8)
-        cv2.fillPoly(large, to_fixed(outline - np.array([x0, y0], np.float32), 0, 0.25), 255, cv2.LINE_8, 8)
+        drawn = to_fixed(outline - np.array([x0, y0], np.float32), 0, 0.25)
+        cv2.fillPoly(large, [drawn], 255, cv2.LINE_8, 8)
         small = cv2.resize(cv2.dilate(large, WIDEN), (x1 - x0, y1 - y0), interpolation=cv2.INTER_AREA)
         region = canvas[layer, y0:y1, x0:x1]
         np.maximum(region, small, out=region)
@@ -351,21 +339,44 @@ def layer_box(points: Float32, name: str) -> LayerBox:
     return LayerBox(((points - centre) / radius).astype(np.float32))
 
 
-def fit_affine(points: Float32, box: LayerBox) -> Float32:
-    """Least-squares affine map from picture pixels to the layer's box, float32 [2, 3].
+class AffineFits:
+    """Least-squares affine maps from picture pixels to the boxes of rigid layers, all at once.
 
     By the normal equations of centred points: two unknowns a row, and several times faster than a general
     solver.
     """
-    source, target = points.astype(np.float64), box.neutral.astype(np.float64)
-    middle = source.mean(0)
-    centred = source - middle
-    linear = np.linalg.solve(centred.T @ centred, centred.T @ target).T
-    return np.column_stack([linear, target.mean(0) - linear @ middle]).astype(np.float32)
+
+    def __init__(self, parts: Sequence[NDArray[np.int64]], boxes: Sequence[LayerBox]) -> None:
+        """parts: of each layer, which points of the rig are its own, in the order of its box's."""
+        most = max(len(part) for part in parts)
+        self._index = np.stack([np.pad(part, (0, most - len(part)), "edge") for part in parts])
+        self._own = np.stack([np.arange(most) < len(part) for part in parts]).astype(np.float64)[..., None]
+        self._share = self._own / self._own.sum(1, keepdims=True)
+        target = np.stack([np.pad(box.neutral, ((0, most - len(box.neutral)), (0, 0))) for box in boxes])
+        self._middle = target.astype(np.float64).sum(1, keepdims=True) / self._own.sum(1, keepdims=True)
+        self._target = (target - self._middle) * self._own
+
+    def fit(self, points: Float32) -> Float32:
+        """points [n, 2] of the rig -> float32 [layers, 2, 3]."""
+        source = points[self._index].astype(np.float64)
+        middle = (source * self._share).sum(1, keepdims=True)
+        centred = (source - middle) * self._own
+        turned = centred.transpose(0, 2, 1)
+        (a, b), (_, d) = (turned @ centred).transpose(1, 2, 0)
+        inverse = np.stack([d, -b, -b, a], -1).reshape(-1, 2, 2) / (a * d - b * b)[:, None, None]
+        linear = inverse @ (turned @ self._target)
+        return (
+            np.concatenate([linear, self._middle - middle @ linear], 1).transpose(0, 2, 1).astype(np.float32)
+        )
 
 
 def bounding_box(points: Float32, margin: float, limits: Sequence[float]) -> tuple[int, int, int, int]:
     """x0, y0, x1, y1 of points plus a margin, inside limits (x0, y0, x1, y1)."""
-    low = np.maximum(np.floor(points.min(0) - margin), limits[:2]).astype(int)
-    high = np.minimum(np.ceil(points.max(0) + margin), limits[2:]).astype(int)
-    return int(low[0]), int(low[1]), int(high[0]), int(high[1])
+    # plain numbers: for a handful of points numpy's calls cost several times as much
+    across, down = points.T.tolist()
+    return (
+        int(max(math.floor(min(across) - margin), limits[0])),
+        int(max(math.floor(min(down) - margin), limits[1])),
+        int(min(math.ceil(max(across) + margin), limits[2])),
+        int(min(math.ceil(max(down) + margin), limits[3])),
+    )

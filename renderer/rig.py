@@ -50,11 +50,17 @@ class Rig:
     def lids(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
         return lid_columns(self.names)
 
+    @cached_property
+    def factors(self) -> NDArray[np.int64]:
+        """What each feature multiplies, see `factors`."""
+        return factors(len(self.names), self.lids)
+
     def points(self, weights: Float32, head_rad: Float32, gaze_rad: Float32) -> Float32:
         """weights [names], head_rad [3], gaze_rad [2] -> float32 [points, 2], pixels of the 512 picture."""
-        row = features(weights[None], head_rad[None], gaze_rad[None], self.lids)
+        controls = np.concatenate([[1.0], weights, head_rad, gaze_rad])
+        row = terms_of(controls, self.factors).astype(np.float32)
         # einsum, no BLAS: its threads spin on after the product and slow the network down by half
-        flat = np.einsum("k,kp->p", row[0].astype(np.float32), self.coefficients) + self.mean
+        flat = np.einsum("k,kp->p", row, self.coefficients) + self.mean
         return np.asarray(flat.reshape(-1, 2), np.float32)
 
     def group(self, points: Float32, name: str) -> Float32:
@@ -70,15 +76,23 @@ def lid_columns(names: Sequence[str]) -> tuple[tuple[int, ...], tuple[int, ...]]
     return left, right
 
 
-def pairs(x: Float64) -> Float64:
-    """All products of two columns: [n, k] -> [n, k (k + 1) / 2]."""
-    i, j = np.triu_indices(x.shape[1])
-    return x[:, i] * x[:, j]
-
-
-def outer(a: Float64, b: Float64) -> Float64:
-    """Every column of a times every column of b, [n, ka * kb]."""
-    return (a[:, :, None] * b[:, None, :]).reshape(len(a), -1)
+def factors(weights: int, lids: tuple[tuple[int, ...], tuple[int, ...]]) -> NDArray[np.int64]:
+    """The polynomial's terms, [features, 3]: each is the product of three of (1, weights, head, gaze)."""
+    w = range(1, weights + 1)
+    h = range(weights + 1, weights + 4)
+    g = range(weights + 4, weights + 6)
+    h2 = list(combinations_with_replacement(h, 2))
+    terms: list[tuple[int, ...]] = [(), *((i,) for i in (*w, *h)), *h2, *combinations_with_replacement(h, 3)]
+    terms += [(i, j) for i in w for j in h] + [(i, *pair) for i in w for pair in h2]
+    for side in lids:
+        lid = [w[i] for i in side]
+        k = lid[0]  # the blink
+        terms += [*combinations_with_replacement(lid, 2), (k, k, k), *((k, i) for i in g)]
+        terms += [*((k, k, i) for i in g), (k, g[1], g[1]), *((k, i) for i in h), *((k, k, i) for i in h)]
+    terms += [*combinations_with_replacement(g, 2), *((i, i, i) for i in g)]
+    terms += [(i, j) for i in g for j in h] + [(i, *pair) for i in g for pair in h2]
+    terms += [(i, i, j) for i in g for j in h]
+    return np.array([(*term, 0, 0, 0)[:3] for term in terms])
 
 
 def features(
@@ -86,16 +100,14 @@ def features(
 ) -> Float64:
     """Polynomial features of n controls: weights [n, 52], head_rad [n, 3], gaze_rad [n, 2] -> float64 [n,
     features]."""
-    w, h, g = (np.asarray(a, np.float64) for a in (weights, head_rad, gaze_rad))
-    h2, g_y = pairs(h), g[:, 1:]
-    h3 = np.stack([h[:, i] * h[:, j] * h[:, k] for i, j, k in combinations_with_replacement(range(3), 3)], 1)
-    columns = [np.ones((len(w), 1)), w, h, h2, h3, outer(w, h), outer(w, h2)]
-    for side in lids:
-        lid = w[:, list(side)]
-        blink = lid[:, :1]
-        columns += [pairs(lid), blink**3, blink * g, blink**2 * g, blink * g_y**2, blink * h, blink**2 * h]
-    columns += [pairs(g), g**3, outer(g, h), outer(g, h2), outer(g**2, h)]
-    return np.concatenate(columns, 1)
+    controls = [np.asarray(a, np.float64) for a in (np.ones((len(weights), 1)), weights, head_rad, gaze_rad)]
+    return terms_of(np.concatenate(controls, 1), factors(weights.shape[1], lids))
+
+
+def terms_of(controls: Float64, table: NDArray[np.int64]) -> Float64:
+    """The products of (1, weights, head, gaze) [..., k] that `factors` names, [..., features]."""
+    first, second, third = (controls[..., column] for column in table.T)
+    return np.asarray(first * second * third)
 
 
 def load_rig(path: Path) -> Rig:

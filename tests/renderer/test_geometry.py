@@ -4,21 +4,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from renderer.elimination import BLOCK, product, solve_symmetric
 from renderer.geometry import (
     BOX_SIZE,
     BOX_START,
     CELLS,
+    GRID,
     MASKS,
     SIZE,
+    AffineFits,
     Geometry,
     Spline,
     delaunay,
-    fit_affine,
     layer_box,
-    radial,
     signed_areas,
-    solve,
-    square_distances,
 )  # fmt: skip
 from renderer.rig import Rig
 
@@ -52,18 +51,78 @@ def test_the_spline_takes_each_point_back_to_its_neutral_place() -> None:
     assert abs(warp[row, column] * SIZE - expected).max() < 0.3  # the grid is 8 pixels wide
 
 
+def radial(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """The plate's r^2 log r between points, plainly."""
+    squared = np.square(a[:, None] - b[None]).sum(2)
+    return squared * np.log(np.maximum(squared, 1e-9)) / 2
+
+
+def hidden(spline: Spline, points: np.ndarray) -> np.ndarray:
+    """How much each point's triangles are flipped or squeezed, one point at a time."""
+    triangles, rest, _ = spline.triangles
+    ratio = np.clip(signed_areas(points, triangles) / rest, -1, 1.5)
+    mean = np.ones(len(points))
+    for i in range(len(points)):
+        mine = (triangles == i).any(1)
+        if mine.any():
+            mean[i] = np.average(ratio[mine], weights=abs(rest[mine]))
+    return 1 / (1 + np.exp((mean - 0.25) / 0.06))
+
+
+def plain_warp(spline: Spline, points: np.ndarray) -> np.ndarray:
+    """Spline.warp in double precision, from the textbook."""
+    source, n = points.astype(np.float64) / SIZE, len(points)
+    plane = np.column_stack([np.ones(n), source])
+    bent = radial(source, source) + np.diag(1e-5 + spline.soft * hidden(spline, points))
+    system = np.block([[bent, plane], [plane.T, np.zeros((3, 3))]])
+    found = np.linalg.solve(system, np.concatenate([spline.neutral / SIZE, np.zeros((3, 2))]))
+    line = spline.line.astype(np.float64)
+    grid = np.stack(np.meshgrid(line, line), -1).reshape(-1, 2)
+    field = np.column_stack([radial(grid, source), np.ones(len(grid)), grid]) @ found
+    return cv2.resize(field.reshape(GRID, GRID, 2), (CELLS, CELLS))
+
+
+@given(st.integers(0, 2**32 - 1))
+@settings(max_examples=15, deadline=None)
+def test_the_fast_warp_is_the_plain_one(geometry: Geometry, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    weights = (random.random(52) * (random.random(52) < 0.3)).astype(np.float32)
+    head, gaze = (random.uniform(-0.3, 0.3, k).astype(np.float32) for k in (3, 2))
+    points = geometry.outlines(weights, head, gaze).control
+    points[68:80] -= np.float32([random.uniform(0, 120), 0])  # folds part of the face over itself
+    difference = abs(geometry.spline.warp(points) - plain_warp(geometry.spline, points)).max() * SIZE
+    assert difference < 0.05  # pixels; float32 rounds, the plain one does not
+
+
 def test_the_fast_radial_terms_are_the_plain_ones() -> None:
-    points = np.random.default_rng(4).uniform(0.2, 0.8, (30, 2)).astype(np.float32)
-    spline = Spline(points * SIZE, np.zeros(30, np.float32))
-    plain = radial(square_distances(spline._grid, points))
-    assert abs(spline._twice_radial_of_grid(points) / 2 - plain).max() < 1e-6
+    points = np.random.default_rng(4).uniform(0.2, 0.8, (30, 2))
+    spline = Spline((points * SIZE).astype(np.float32), np.zeros(30, np.float32))
+    grid = np.stack(np.meshgrid(spline.line, spline.line), -1).reshape(-1, 2)
+    assert (
+        abs(spline._twice_radial_of_grid(points.astype(np.float32)) / 2 - radial(grid, points)).max() < 1e-6
+    )
+    assert abs(spline._twice_radial_of_points(points) / 2 - radial(points, points)).max() < 1e-7
 
 
-@pytest.mark.parametrize("size", [5, 96, 97, 164, 230])
-def test_elimination_of_halves_solves(size: int) -> None:
+@pytest.mark.parametrize("size", [5, 24, 25, 96, 164, 230])
+def test_block_elimination_solves(size: int) -> None:
     random = np.random.default_rng(size)
-    system, right = random.normal(size=(size, size)) + 4 * np.eye(size), random.normal(size=(size, 2))
-    assert np.allclose(solve(system, right), np.linalg.solve(system, right), atol=1e-9)
+    half, right = random.normal(size=(size, size)), random.normal(size=(size, 2))
+    system = half @ half.T + np.eye(size)
+    table = np.hstack([system, right])
+    block = np.arange(size) // BLOCK
+    table[:, :size][block[:, None] > block] = np.nan  # left of the diagonal blocks: never read
+    found = solve_symmetric(table, np.full_like(table, np.nan))
+    assert np.allclose(found, np.linalg.solve(system, right), atol=1e-9)
+
+
+@pytest.mark.parametrize("shape", [(3, 4, 5), (161, 4, 161), (40, 300, 90)])
+def test_a_product_in_pieces_is_the_product(shape: tuple[int, int, int]) -> None:
+    n, k, m = shape
+    random = np.random.default_rng(m)
+    a, b, out = random.normal(size=(n, k)), random.normal(size=(k, m)), np.full((n, m), np.nan)
+    product(a, b, out)
+    assert np.allclose(out, a @ b)
 
 
 def test_moving_the_whole_face_moves_the_warp_with_it(geometry: Geometry) -> None:
@@ -96,13 +155,26 @@ def test_what_lies_behind_an_opening_shows_through_nothing_else(geometry: Geomet
 def test_an_affine_motion_of_a_rigid_part_is_found_exactly(
     angle: float, scale: float, x: float, y: float
 ) -> None:
-    rest = np.random.default_rng(1).uniform(200, 300, (9, 2)).astype(np.float32)
-    box = layer_box(rest, "iris_left")
+    random = np.random.default_rng(1)
+    rest = [random.uniform(200, 300, (k, 2)).astype(np.float32) for k in (9, 22)]
+    boxes = [layer_box(rest[0], "iris_left"), layer_box(rest[1], "teeth_upper")]
     turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    moved = (rest @ turn.T + [x, y]).astype(np.float32)
-    matrix = fit_affine(moved, box)
-    back = np.concatenate([moved, np.ones((9, 1), np.float32)], 1) @ matrix.T
-    assert abs(back - box.neutral).max() < 2e-3
+    moved = (np.concatenate(rest) @ turn.T + [x, y]).astype(np.float32)
+    parts = [np.arange(9), np.arange(9, 31)]
+    for matrix, part, box in zip(AffineFits(parts, boxes).fit(moved), parts, boxes, strict=True):
+        back = np.concatenate([moved[part], np.ones((len(part), 1), np.float32)], 1) @ matrix.T
+        assert abs(back - box.neutral).max() < 2e-3
+
+
+def test_affine_fits_are_those_of_a_general_solver(geometry: Geometry) -> None:
+    random = np.random.default_rng(3)
+    points = geometry.neutral + random.normal(0, 2, geometry.neutral.shape).astype(np.float32)
+    irises = {"iris_left": 2, "iris_right": 3}
+    for name, layer in irises.items():
+        mine = geometry.rig.group(points, name).astype(np.float64)
+        target = layer_box(geometry.rig.group(geometry.neutral, name), name).neutral
+        plain = np.linalg.lstsq(np.column_stack([mine, np.ones(len(mine))]), target, rcond=None)[0].T
+        assert np.allclose(geometry.outlines_of(points).affines[layer], plain, atol=1e-5)
 
 
 def test_delaunay_triangles_cover_the_hull_without_overlap() -> None:
