@@ -2,14 +2,16 @@
 faster.
 
 Knows arrays only. Every array is BGR, float32, -1..1 until the last line. A picture of half the size is
-composed at that size, from textures and features that are averaged first: a quarter of the work, and the
-large picture's average but for what lies between a product of means and a mean of products (48 dB and more).
+composed at that size, from textures that are averaged first: a quarter of the work. With features averaged as
+well it is the large picture's average but for what lies between a product of means and a mean of products (48
+dB and more).
 """
 
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from math import isqrt
 
 import cv2
 import numpy as np
@@ -26,7 +28,7 @@ from renderer.geometry import (
     Guides,
     box_feather,
 )
-from renderer.packing import Drawn, lay_out
+from renderer.packing import Drawn, gates_by, lay_out
 
 Float32 = NDArray[np.float32]
 UInt8 = NDArray[np.uint8]
@@ -117,31 +119,31 @@ class Composer:
 
     def __init__(self, textures: Textures, threads: int = 1) -> None:
         self._beside = ThreadPoolExecutor(1, "compose") if threads > 1 else None
-        self._textures = textures
+        self.textures = textures
         shrink = textures.shrink
         self._size, self._side = SIZE // shrink, BOX_SIZE // shrink
         side = self._side
         self._box = slice(BOX_START // shrink, BOX_START // shrink + side)
         left, top, right, bottom = (edge // shrink for edge in HAIR_REGION)
-        self._hair_at = (slice(top, bottom), slice(left, right))
+        self.hair_at = (slice(top, bottom), slice(left, right))
         self._small = blank(SIZE // 2, 3)
         self._picture, self._gate3 = blank(self._size, 3), blank(self._size, 3)
-        self._hair = np.empty((bottom - top, right - left, 3), np.float32)
-        self._hair_gate3 = np.empty_like(self._hair)
+        self.hair = np.empty((bottom - top, right - left, 3), np.float32)
+        self._hair_gate3 = np.empty_like(self.hair)
         self._gate = blank(self._size)
         self._canvas_gates = blank(2 * CANVAS_CELLS, 2)
         self._box_gates = blank(2 * CELLS, 5 if textures.lids is not None else 4)
         self._box_gate = [blank(side) for _ in range(5)]
         self._detail, self._face, self._face_gate3 = blank(side, 3), blank(side, 3), blank(side, 3)
-        self._large_detail = self._detail if shrink == 1 else blank(BOX_SIZE, 3)
+        self._large_detail = blank(BOX_SIZE, 3)
         self._warp = blank(side, 2)
         self._across, self._down = blank(side), blank(side)
         self._bytes = np.empty((self._size, self._size, 3), np.uint8)
 
     def compose(self, drawn: Drawn, controls: Float32, guides: Guides) -> UInt8:
         """uint8 [512 / shrink, 512 / shrink, 4], RGBA."""
-        textures, picture, size = self._textures, self._picture, (self._size, self._size)
-        face = self._beside.submit(self._face_detail, drawn, guides) if self._beside else None
+        textures, picture, size = self.textures, self._picture, (self._size, self._size)
+        face = self._beside.submit(self.face_detail, drawn, guides) if self._beside else None
         small = picture if textures.shrink == 2 else self._small
         lay_out(drawn.canvas, CANVAS_CELLS, 4, small)
         if textures.shrink == 1:
@@ -149,27 +151,30 @@ class Composer:
         gates = lay_out(drawn.canvas_gates, CANVAS_CELLS, 2, self._canvas_gates)
         gate = cv2.resize(gates[:, :, 0], size, self._gate)
         cv2.accumulateProduct(textures.plate, cv2.merge([gate] * 3, self._gate3), picture)
-        top, left = self._hair_at[0].start, self._hair_at[1].start
+        top, left = self.hair_at[0].start, self.hair_at[1].start
         affine = hair_matrix(controls, textures.hair_motion)
         matrix = to_pixels(affine, textures.hair.shape, (left, top), textures.shrink)
-        height, width = self._hair.shape[:2]
+        height, width = self.hair.shape[:2]
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        cv2.warpAffine(textures.hair, matrix, (width, height), self._hair, flags, cv2.BORDER_REPLICATE)
+        cv2.warpAffine(textures.hair, matrix, (width, height), self.hair, flags, cv2.BORDER_REPLICATE)
         gate = cv2.resize(gates[:, :, 1], size, self._gate)
-        cv2.merge([gate[self._hair_at]] * 3, self._hair_gate3)
-        cv2.accumulateProduct(self._hair, self._hair_gate3, picture[self._hair_at])
-        detail = face.result() if face else self._face_detail(drawn, guides)
+        cv2.merge([gate[self.hair_at]] * 3, self._hair_gate3)
+        cv2.accumulateProduct(self.hair, self._hair_gate3, picture[self.hair_at])
+        detail = face.result() if face else self.face_detail(drawn, guides)
         cv2.accumulateProduct(detail, textures.feather, picture[self._box, self._box])
         cv2.addWeighted(picture, 127.5, picture, 0, 127.5, self._bytes, cv2.CV_8U)  # -1..1 -> 0..255, clipped
         return np.asarray(cv2.cvtColor(self._bytes, cv2.COLOR_BGR2RGBA))
 
-    def _face_detail(self, drawn: Drawn, guides: Guides) -> Float32:
+    def face_detail(self, drawn: Drawn, guides: Guides) -> Float32:
         """What the face box adds to the canvas, [352 / shrink, 352 / shrink, 3]."""
-        textures, side = self._textures, (self._side, self._side)
-        detail = lay_out(drawn.box, CELLS, 4, self._large_detail)
-        if textures.shrink == 2:
-            detail = cv2.resize(detail, side, self._detail, interpolation=cv2.INTER_AREA)
-        fine = lay_out(drawn.box_gates, CELLS, 2, self._box_gates)
+        textures, side = self.textures, (self._side, self._side)
+        cells = isqrt(len(drawn.box))
+        if 4 * cells == self._side:
+            detail = lay_out(drawn.box, cells, 4, self._detail)
+        else:
+            large = lay_out(drawn.box, cells, 4, self._large_detail)
+            detail = cv2.resize(large, side, self._detail, interpolation=cv2.INTER_AREA)
+        fine = lay_out(drawn.box_gates, cells, gates_by(cells), self._box_gates)
         gate = list(np.ascontiguousarray(fine.transpose(2, 0, 1)))
         if textures.shrink == 1:  # one by one: OpenCV is slow with five channels
             gate = [cv2.resize(one, side, large) for one, large in zip(gate, self._box_gate, strict=False)]
@@ -192,7 +197,7 @@ class Composer:
 
     def _add_lids(self, detail: Float32, gate: Float32, warp: Float32) -> None:
         """Lay the closed lids into the face box; gate of the box's size. `_warp` holds the enlarged warp."""
-        texture, shrink = self._textures.lids, self._textures.shrink
+        texture, shrink = self.textures.lids, self.textures.shrink
         assert texture is not None
         corner, end = np.array(LIDS_REGION[:2], np.float64), np.array(LIDS_REGION[2:], np.float64)
         margin = 8

@@ -22,26 +22,34 @@ UInt8 = NDArray[np.uint8]
 class OnnxBackend:
     """Draws with ONNX Runtime on `threads` threads that do not spin."""
 
-    def __init__(self, folder: Path, graph: str, threads: int, shrink: int = 1) -> None:
-        """shrink: pictures are composed at 512 / shrink, which is 1 or 2."""
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.add_session_config_entry(
-            "session.intra_op.allow_spinning", "0"
-        )  # the encoder needs the cores too
-        self._session = ort.InferenceSession(str(folder / graph), options, providers=["CPUExecutionProvider"])
+    def __init__(
+        self, folder: Path, graph: str, threads: int, shrink: int = 1, half_graph: str | None = None
+    ) -> None:
+        """shrink: pictures are composed at 512 / shrink, which is 1 or 2. half_graph: a network made for
+        256; without one `graph` serves there too."""
+        self._folder, self._graphs, self._threads = folder, {1: graph, 2: half_graph or graph}, threads
+        self._session = self._open(shrink)
         self.geometry = Geometry(load_rig(folder / "rig.safetensors"))
         self._tensors = folder / "generator.safetensors"
-        self._threads = threads
         with safe_open(self._tensors, "numpy") as file:
             self.packer = GuidePacker(file.get_tensor("guide_texture")[0].astype(np.float32))
-        self._composer = self._make_composer(shrink)
+        self.composer = self._make_composer(shrink)
+
+    def _open(self, shrink: int) -> ort.InferenceSession:
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = self._threads
+        options.inter_op_num_threads = 1
+        # the encoder needs the cores too
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        path = str(self._folder / self._graphs[shrink])
+        return ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
     def at(self, shrink: int) -> OnnxBackend:
-        """The same network, composing at 512 / shrink."""
+        """The same face, composed at 512 / shrink."""
         other = copy.copy(self)
-        other._composer = self._make_composer(shrink)
+        if self._graphs[1] != self._graphs[2]:
+            other._session = self._open(shrink)
+        other.composer = self._make_composer(shrink)
         return other
 
     def _make_composer(self, shrink: int) -> Composer:
@@ -61,4 +69,4 @@ class OnnxBackend:
     def draw(self, controls: Float32, weights: Float32, head_rad: Float32, gaze_rad: Float32) -> UInt8:
         """uint8 [512 / shrink, 512 / shrink, 4], RGBA, opaque."""
         guides = self.geometry.guides(weights, head_rad, gaze_rad)
-        return self._composer.compose(self.network(controls, guides), controls, guides)
+        return self.composer.compose(self.network(controls, guides), controls, guides)

@@ -3,7 +3,8 @@
 Guides go in as uint8 [1, 88, 88, 32], NHWC, value = (byte - 128) * step of the channel: the part masks, the
 guide texture where the spline takes it, the spline itself, and nothing (the rest fills a vector register).
 What is drawn comes out as float32 [cells, channels], colours as sub-row, sub-column, BGR of a pixel shuffle
-by 4, gates (0..1) as sub-row, sub-column, gate of one by 2: a row of a cell's pixels is one run of memory.
+by 4, gates (0..1) as sub-row, sub-column, gate of one by 2 (or by 4 in the box of the network for pictures of
+256): a row of a cell's pixels is one run of memory.
 """
 
 from __future__ import annotations
@@ -36,9 +37,10 @@ class Drawn:
     canvas_gates: Float32
     "float32 [64 * 64, 4 * 2]: plate, hair."
     box: Float32
-    "float32 [88 * 88, 48]."
+    "float32 [88 * 88, 48], of the network for pictures of 256 [44 * 44, 48]."
     box_gates: Float32
-    "float32 [88 * 88, 4 * 5]: face, upper teeth, lower teeth, irises, lids; without lids 4 * 4."
+    """float32 [88 * 88, 4 * 5] or [44 * 44, 16 * 5]: face, upper teeth, lower teeth, irises, lids; without
+    lids one fewer."""
 
 
 class GuidePacker:
@@ -74,11 +76,16 @@ class GuidePacker:
         return self._packed[None]
 
 
-def head_order(outputs: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def gates_by(side: int) -> int:
+    """The pixel shuffle of a head's gates; side: cells a side of its features."""
+    return 4 if side == CELLS // 2 else 2
+
+
+def head_order(outputs: int, by: int = 2) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Which channel of the network's head (colour or gate, sub-row, sub-column) each packed channel is:
-    colours, gates."""
+    colours, gates. by: the gates' pixel shuffle."""
     colours = np.arange(COLOURS).reshape(3, 4, 4).transpose(1, 2, 0).reshape(-1)
-    gates = np.arange(COLOURS, outputs).reshape(-1, 2, 2).transpose(1, 2, 0).reshape(-1)
+    gates = np.arange(COLOURS, outputs).reshape(-1, by, by).transpose(1, 2, 0).reshape(-1)
     return colours, gates
 
 

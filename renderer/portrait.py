@@ -73,8 +73,10 @@ class Portrait:
         def on_cpu(shrink: int) -> tuple[Backend, str]:
             from renderer.onnx_backend import OnnxBackend
 
-            name = f"cpu (ONNX Runtime, {config['graph']}, {threads} threads)"
-            return OnnxBackend(folder, config["graph"], threads, shrink), name
+            half = config.get("half_graph")
+            graphs = config["graph"] + (f", {half} at 256" if half else "")
+            name = f"cpu (ONNX Runtime, {graphs}, {threads} threads)"
+            return OnnxBackend(folder, config["graph"], threads, shrink, half), name
 
         if device != "cpu":
             reason = _why_no_cuda()

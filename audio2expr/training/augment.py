@@ -32,6 +32,10 @@ class Strength:
     clipping: float = 0.08
 
 
+LOUD_NOISE, LOUD_NOISE_DB, NOISE_DB = 0.5, (4, 20), (8, 45)
+"Share of the noises that a listener would complain of, and how far each kind is below the speech."
+
+
 def augment(
     session: Session, random: np.random.Generator, others: list[Session], strength: Strength | None = None
 ) -> Session:
@@ -49,7 +53,7 @@ def augment(
         sound = room(sound, random)
     if random.random() < strength.noise:
         level = speech_level(sound)
-        snr_db = float(random.uniform(8, 45))
+        snr_db = float(random.uniform(*(LOUD_NOISE_DB if random.random() < LOUD_NOISE else NOISE_DB)))
         sound = sound + noise(len(sound), random, others) * np.float32(level * 10 ** (-snr_db / 20))
     if random.random() < strength.band:
         sound = band_limit(sound, random)

@@ -20,6 +20,7 @@ from audio2expr.mouth import Sound
 from audio2expr.stream import LOOKAHEAD_BLOCKS
 from audio2expr.training.dataset import Example, run_front_end
 from audio2expr.training.evaluate import speech_span
+from audio2expr.training.filmed import TOUCHING, wanted_gap
 from audio2expr.training.net import (
     GAP_UNIT,
     IS_BITTEN,
@@ -30,11 +31,8 @@ from audio2expr.training.net import (
     mouth_loss,
 )
 from audio2expr.training.shapes import GAP_AT_REST, GAP_ROW
-from audio2expr.training.targets import CLOSED_GAP, OPENNESS, LipModel, RealClip, make_targets
+from audio2expr.training.targets import LipModel, RealClip, make_targets
 
-TOUCHING = 0.012
-"Measured aperture below which real lips touch."
-LEAST_VOWEL_GAP = 0.03
 KEYS = ("weights", "closed", "speech", "voiced", "phone")
 
 
@@ -44,7 +42,7 @@ class ReadoutSchedule:
 
     steps: int = 200
     learning_rate: float = 5e-3
-    real: float = 1.5
+    real: float = 3.0
     "What the real lips count against the made examples."
     found: float = 2.0
     "What the closures of the clips count beside their apertures."
@@ -130,8 +128,7 @@ def _filmed(net: MouthNet, clips: list[RealClip], config: dict[str, list[float]]
         known[speech_span(clip.phones, n)] = 1
         shut_vowel = touching & (target.voiced > 0.5) & (target.closed < 0.5)
         known[shut_vowel] = 0  # real lips do that; a viewer takes it for a mistake
-        gap = np.where(target.closed > 0.5, CLOSED_GAP, np.maximum(clip.gap[:n] * OPENNESS, TOUCHING))
-        gap = np.where(target.voiced > 0.5, np.maximum(gap, LEAST_VOWEL_GAP), gap).astype(np.float32)
+        gap = wanted_gap(clip.gap[:n], target.closed, target.voiced).astype(np.float32)
         parts["heard"].append(hidden[:n])
         phone = torch.from_numpy(target.phone)
         parts["pursed"].append(IS_PURSED[phone])

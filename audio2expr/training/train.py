@@ -31,7 +31,8 @@ from audio2expr.training.corpus import Session
 from audio2expr.training.dataset import Example
 from audio2expr.training.evaluate import measure
 from audio2expr.training.export import export_manner, export_mouth, import_mouth
-from audio2expr.training.levels import LEAST_VOWEL_GAP, cross_fitted, fit_readout
+from audio2expr.training.filmed import LEAST_VOWEL_GAP, filmed_examples
+from audio2expr.training.levels import cross_fitted, fit_readout
 from audio2expr.training.loop import Schedule, train_mouth
 from audio2expr.training.net import MouthNet, NetConfig
 from audio2expr.training.phones import PHONE_INDEX
@@ -55,6 +56,7 @@ TUNE_RATE = 1e-3
 QUIET_IMPORTANCE, READ_VARIANTS = 2.5, 4
 READ_IMPORTANCE = {"read": 3.0, "untexted": 4.0, "prompts": 2.5}
 "How often extra material is drawn, against made speech; how many damaged copies of each reading there are."
+FILMED_IMPORTANCE, FILMED_VARIANTS = 6.0, 6
 ESPEAK_IMPORTANCE, NATURAL_IMPORTANCE = 0.6, 2.5
 
 
@@ -94,10 +96,12 @@ def fit_to_lips(
     closed_shape: np.ndarray,
 ) -> tuple[MouthNet, dict[str, Any]]:
     """The net with its read-out fitted on real lips, and how nets fitted on half of the clips do on the
-    other; its thresholds, by the same cross-validation, into `config`."""
+    other; its thresholds, by the same cross-validation, into `config`. Both only on clips that the net
+    itself has not learned from."""
     heard = cross_fitted(net, clips, made, config, closed_shape, two_heads(config["scale"]))
-    config["mouth"] |= operating_point.choose(clips, heard, MouthConfig.from_config(config["mouth"]))
-    found = operating_point.tracks(clips, heard, MouthConfig.from_config(config["mouth"]))
+    unseen, said = clips[1::2], heard[1::2]
+    config["mouth"] |= operating_point.choose(unseen, said, MouthConfig.from_config(config["mouth"]))
+    found = operating_point.tracks(unseen, said, MouthConfig.from_config(config["mouth"]))
     measured = operating_point.rounded(measure(found))
     return fit_readout(net, clips, made, config, closed_shape), {"grid_s1_even_cross_fitted": measured}
 
@@ -137,6 +141,11 @@ def extra_material(args: argparse.Namespace, front_end: dict[str, list[float]], 
             spoken = [e for f in files for e in dataset.load(f)]
             examples += spoken
             importance += [READ_IMPORTANCE[name]] * len(spoken)
+    if args.grid:
+        teaching = load_grid(args.grid, 0)[::2]  # the others choose thresholds: fit_to_lips
+        filmed = filmed_examples(teaching, front_end, lips, FILMED_VARIANTS, random)
+        examples += filmed
+        importance += [FILMED_IMPORTANCE] * len(filmed)
     return Material(examples, np.array(importance), [], front_end["scale"])
 
 
@@ -162,8 +171,8 @@ def base_config(
         "closed_from": 0.2,
         "closed_full": 0.4,
         "closed_shape": [round(float(v), 5) for v in closed_shape],
-        "pursed_from": 0.2,
-        "pursed_full": 0.3,
+        "pursed_from": 0.3,
+        "pursed_full": 0.5,
         "pursed_shape": [round(float(v), 5) for v in shape("uw", PURSED_GAP)],
         "bitten_from": 0.35,
         "bitten_full": 0.6,

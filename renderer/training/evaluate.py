@@ -98,18 +98,24 @@ def sheet(net: Generator, frames: Frames, path: Path, columns: int = 6, rows: in
     )
 
 
-def judge_weights(weights: Path, folders: list[Path], sheet_path: Path | None) -> dict[str, float]:
-    """The shipped back end on all frames of some folders."""
+def judge_weights(
+    weights: Path, folders: list[Path], sheet_path: Path | None, size: int = 512
+) -> dict[str, float]:
+    """The shipped back end on all frames of some folders, at 512, or at 256 against the averaged truth."""
     from renderer.portrait import Portrait  # the product itself, not the training network
 
-    portrait = Portrait.load(weights)
+    portrait, by = Portrait.load(weights, size), SIZE // size
     results, pairs = [], []
     for row in read_labels(folders):
         truth = cv2.imread(str(row["path"])).astype(np.float32)
         rgba = portrait.draw(*face_controls(row))
         x, y, w, h = row["box"]
-        drawn = rgba[y : y + h, x : x + w, 2::-1].astype(np.float32)
-        landmarks = np.asarray(row["landmarks68"], np.float32) - [x, y]
+        left, top = (-(-edge // by) for edge in (x, y))  # whole pixels of the small picture
+        truth = truth[top * by - y :, left * by - x :]
+        height, width = (side // by for side in truth.shape[:2])
+        truth = cv2.resize(truth[: height * by, : width * by], (width, height), interpolation=cv2.INTER_AREA)
+        drawn = rgba[top : top + height, left : left + width, 2::-1].astype(np.float32)
+        landmarks = np.asarray(row["landmarks68"], np.float32) / by - [left, top]
         results.append(measure(drawn, truth, landmarks.astype(np.float32)))
         if row["kind"] == "face":
             pairs.append(np.vstack([truth, drawn]).astype(np.uint8))
@@ -128,8 +134,9 @@ def main() -> None:
     parser.add_argument("--weights", type=Path, required=True)
     parser.add_argument("--frames", type=Path, nargs="+", required=True)
     parser.add_argument("--sheet", type=Path)
+    parser.add_argument("--size", type=int, choices=(256, 512), default=512)
     arguments = parser.parse_args()
-    print(json.dumps(judge_weights(arguments.weights, arguments.frames, arguments.sheet)))
+    print(json.dumps(judge_weights(arguments.weights, arguments.frames, arguments.sheet, arguments.size)))
 
 
 if __name__ == "__main__":

@@ -19,20 +19,22 @@ from typing import Any
 import numpy as np
 import onnx
 import torch
+from safetensors import safe_open
 from torch import Tensor, nn
 
 from avatar_engine.weights import write_manifest
 from renderer.backend import control_vector
 from renderer.geometry import CELLS
 from renderer.onnx_backend import OnnxBackend
-from renderer.packing import OUTPUTS, ZERO, GuidePacker, head_order
+from renderer.packing import OUTPUTS, ZERO, GuidePacker, gates_by, head_order
 from renderer.rig import load_rig
 from renderer.torch_generator import Generator
 from renderer.training.dataset import Controls, face_controls, is_validation, read_labels
 from renderer.training.evaluate import judge_weights, psnr
+from renderer.training.half_network import HalfGenerator
 from renderer.training.integers import Calibrator, integer_graph
 from renderer.training.runs import load_generator
-from renderer.training.walk import Floats, synthesise
+from renderer.training.walk import Floats, carry_out
 
 GATE_DB = 40.0
 "Least PSNR of int8 pictures against fp32 pictures."
@@ -43,7 +45,7 @@ class FloatGraph(nn.Module):
     """The exported graph in 32 bits: what the integers are held against, and what ships where they lose too
     much."""
 
-    def __init__(self, net: Generator, guide_steps: np.ndarray) -> None:
+    def __init__(self, net: Generator | HalfGenerator, guide_steps: np.ndarray) -> None:
         """guide_steps: of the packed guides, [32]."""
         super().__init__()
         self.net = net
@@ -56,17 +58,18 @@ class FloatGraph(nn.Module):
 
     def forward(self, controls: Tensor, guides: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         net = self.net
-        canvas, box = synthesise(net, Floats(net, net.mapping(controls), self.unpacked(guides)))
+        canvas, box = carry_out(net, Floats(net, net.mapping(controls), self.unpacked(guides)))
         return *packed(net.canvas_head(canvas)), *packed(net.box_head(box))
 
 
 def packed(features: Tensor) -> tuple[Tensor, Tensor]:
     """[1, channels, side, side] of a head -> colours and gates, [side^2, channels] in the packed order."""
-    colours, gates = (features[0, torch.from_numpy(x)].flatten(1).t() for x in head_order(features.shape[1]))
+    orders = head_order(features.shape[1], gates_by(features.shape[2]))
+    colours, gates = (features[0, torch.from_numpy(order)].flatten(1).t() for order in orders)
     return colours, torch.sigmoid(gates)
 
 
-def export_floats(net: Generator, guide_steps: np.ndarray, path: Path) -> None:
+def export_floats(net: Generator | HalfGenerator, guide_steps: np.ndarray, path: Path) -> None:
     """Write the fp32 graph."""
     example = (
         torch.rand(1, net.config.controls),
@@ -79,7 +82,9 @@ def export_floats(net: Generator, guide_steps: np.ndarray, path: Path) -> None:
     onnx.checker.check_model(str(path))
 
 
-def export_integers(net: Generator, backend: OnnxBackend, controls: list[Controls], path: Path) -> None:
+def export_integers(
+    net: Generator | HalfGenerator, backend: OnnxBackend, controls: list[Controls], path: Path
+) -> None:
     """Write the int8 graph, with the scales that some real frames ask for."""
     steps = backend.packer.steps
     unpack = FloatGraph(net, steps).unpacked
@@ -108,19 +113,21 @@ def export(run: Path, rig_path: Path, frames: list[Path], out: Path) -> dict[str
     return {"options": options, **write_graph(net, frames, out)}
 
 
-def write_graph(net: Generator, frames: list[Path], out: Path) -> dict[str, Any]:
+def write_graph(net: Generator | HalfGenerator, frames: list[Path], out: Path) -> dict[str, Any]:
     """Write the graph of `net` into `out`, where tensors and rig already are; returns facts for the
     manifest."""
-    full, small = out / "generator.fp32.onnx", out / "generator.int8.onnx"
-    texture = net.guide_texture[0].detach().half().float().numpy()  # as the back end reads it
-    export_floats(net, GuidePacker(texture).steps, full)
+    name, shrink = ("half", 2) if isinstance(net, HalfGenerator) else ("generator", 1)
+    full, small = out / f"{name}.fp32.onnx", out / f"{name}.int8.onnx"
+    with safe_open(out / "generator.safetensors", "numpy") as file:
+        packer = GuidePacker(file.get_tensor("guide_texture")[0].astype(np.float32))
+    export_floats(net, packer.steps, full)
     rows = [row for row in read_labels(frames) if not is_validation(row)]
     picked = [rows[i] for i in np.linspace(0, len(rows) - 1, CALIBRATION_FRAMES).astype(int)]
-    reference = OnnxBackend(out, full.name, 2)
+    reference = OnnxBackend(out, full.name, 2, shrink)
     export_integers(net, reference, [face_controls(row) for row in picked], small)
     held_out = [row for row in read_labels(frames) if is_validation(row)][:24] or picked[:8]
     controls = [face_controls(row) for row in held_out]
-    agreement = agreement_db(reference, OnnxBackend(out, small.name, 2), controls)
+    agreement = agreement_db(reference, OnnxBackend(out, small.name, 2, shrink), controls)
     graph = small if agreement >= GATE_DB else full
     print(json.dumps({"int8 against fp32 dB": round(agreement, 2), "shipped": graph.name}))
     (full if graph is small else small).unlink()

@@ -29,12 +29,12 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor
 
 from renderer.geometry import BOX_SIZE, BOX_START, CELLS
-from renderer.packing import WIDTH, ZERO, head_order
+from renderer.packing import WIDTH, ZERO, gates_by, head_order
 from renderer.torch_generator import Generator, ModulatedConv
-from renderer.training.walk import BOX_CELLS, GAIN, SLOPE, Conv, Floats, conv_of, synthesise
+from renderer.training.half_network import HalfGenerator
+from renderer.training.walk import BOX_CELLS, GAIN, SLOPE, Conv, Floats, carry_out, conv_of, layers_of
 
 MICROSOFT = "com.microsoft"
-LAYERS = [f"{kind}.{i}" for kind in ("first", "second") for i in range(5)]
 SAMPLES = 1024
 "Values of each feature map that a calibration frame gives."
 SHRINKS = np.linspace(0.4, 1, 13)
@@ -55,10 +55,10 @@ class Calibration:
 class Calibrator:
     """Watches frames go through the 32-bit network."""
 
-    def __init__(self, net: Generator) -> None:
+    def __init__(self, net: Generator | HalfGenerator) -> None:
         self._net = net
         self._values: dict[str, list[Tensor]] = {}
-        self._logs: dict[str, list[Tensor]] = {layer: [] for layer in LAYERS}
+        self._logs: dict[str, list[Tensor]] = {layer: [] for layer in layers_of(net)}
         self._random = torch.Generator().manual_seed(0)
 
     @torch.no_grad()
@@ -67,7 +67,7 @@ class Calibrator:
         w = self._net.mapping(controls)
         for layer, logs in self._logs.items():
             logs.append(conv_of(self._net, layer).modulation(w)[1][0].log())
-        synthesise(self._net, Floats(self._net, w, guides, self._keep))
+        carry_out(self._net, Floats(self._net, w, guides, self._keep))
 
     def _keep(self, name: str, x: Tensor) -> None:
         flat = x.flatten()
@@ -136,7 +136,11 @@ class Integers:
     """The steps as nodes of a graph."""
 
     def __init__(
-        self, net: Generator, calibration: Calibration, guide_steps: NDArray[np.float32], to: Writer
+        self,
+        net: Generator | HalfGenerator,
+        calibration: Calibration,
+        guide_steps: NDArray[np.float32],
+        to: Writer,
     ) -> None:
         """guide_steps: what a step of each packed guide channel is worth, [WIDTH]."""
         self._net, self._calibration, self._guide_steps, self._to = net, calibration, guide_steps, to
@@ -152,13 +156,14 @@ class Integers:
         for linear in (net.mapping[0], net.mapping[2]):
             parts = (to.constant(array(linear.weight)), to.constant(array(linear.bias)))
             w = to.add("LeakyRelu", to.add("Gemm", w, *parts, transB=1), alpha=SLOPE)
-        affines = [conv_of(net, layer).affine for layer in LAYERS]
+        layers = layers_of(net)
+        affines = [conv_of(net, layer).affine for layer in layers]
         weight, bias = (np.concatenate([array(getattr(a, p)) for a in affines]) for p in ("weight", "bias"))
         every = to.add("Gemm", w, to.constant(weight), to.constant(bias), transB=1)
         every = to.add("Softplus", to.add("Squeeze", every, to.constant([0], np.int64)))
         gained = to.add("Mul", every, to.constant(GAIN))
         start = 0
-        for layer, affine in zip(LAYERS, affines, strict=True):
+        for layer, affine in zip(layers, affines, strict=True):
             cut = [to.constant([v], np.int64) for v in (start, start + affine.out_features)]
             self._style[layer], self._gained[layer] = (to.add("Slice", x, *cut) for x in (every, gained))
             start += affine.out_features
@@ -274,12 +279,12 @@ class Integers:
             return self._to.add("Mul", self._demodulation[layer], self._to.constant(GAIN))
         return self._to.add("Mul", self._demodulation[layer], self._gained[following])
 
-    def styles(self, layer: str) -> str:
-        return self._gained[layer]
+    def styles(self, layer: str | None) -> str:
+        return self._to.constant(GAIN) if layer is None else self._gained[layer]
 
     def head(self, name: str, x: Bytes, conv: torch.nn.Conv2d) -> list[onnx.ValueInfoProto]:
         """The outputs `name` and `name`_gates, float32 [cells, channels] in the packed order."""
-        orders = head_order(conv.out_channels)
+        orders = head_order(conv.out_channels, gates_by(x.side))
         plain = self._product(x, conv, orders[0], name)
         gates = self._to.add("Sigmoid", self._product(x, conv, orders[1]), name=f"{name}_gates")
         return [
@@ -306,12 +311,12 @@ def array(x: Tensor) -> NDArray[np.float32]:
 
 
 def integer_graph(
-    net: Generator, calibration: Calibration, guide_steps: NDArray[np.float32]
+    net: Generator | HalfGenerator, calibration: Calibration, guide_steps: NDArray[np.float32]
 ) -> onnx.ModelProto:
     """The whole graph: controls float32 [1, 57] and guides uint8 [1, 88, 88, 32] to canvas and box."""
     to = Writer()
     on = Integers(net, calibration, guide_steps, to)
-    canvas, box = synthesise(net, on)
+    canvas, box = carry_out(net, on)
     outputs = on.head("canvas", canvas, net.canvas_head) + on.head("box", box, net.box_head)
     tensor = helper.make_tensor_value_info
     graph = helper.make_graph(

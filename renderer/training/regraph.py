@@ -37,10 +37,14 @@ def regraph(weights: Path, frames: list[Path], report: list[Path], version: str)
         old = weights / fields["config"]["graph"]
         fields["config"]["graph"] = facts["graph"]
         files = [facts["graph"], *TENSORS]
+        if half := fields["config"].get("half_graph"):
+            shutil.copyfile(weights / half, made / half)
+            files.append(half)
         write_manifest(made, files, **fields, metrics={})
         metrics: dict[str, Any] = {"int8 against fp32 dB": facts["agreement_db"]}
         for folder in report:
             metrics[folder.name] = judge_weights(made, [folder], None)
+        metrics |= {k: v for k, v in manifest["metrics"].items() if k == "half"}
         write_manifest(made, files, **fields, metrics=metrics)
         old.unlink()
         for file in (facts["graph"], "manifest.json"):

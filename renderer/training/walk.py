@@ -12,11 +12,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from renderer.geometry import BOX_SIZE, BOX_START
 from renderer.torch_generator import Generator, ModulatedConv, lay_into_canvas
+from renderer.training.half_network import HalfGenerator
 
 GAIN = 2**0.5
 SLOPE = 0.2
@@ -63,8 +65,8 @@ class Steps(Protocol[X]):
         """Demodulation of a layer, times gain, times the styles of the layer that reads it."""
         ...
 
-    def styles(self, layer: str) -> Any:
-        """Gain times the styles of a layer: for a guide that it reads."""
+    def styles(self, layer: str | None) -> Any:
+        """Gain times the styles of a layer, for a guide that it reads; None: a head reads it."""
         ...
 
 
@@ -94,7 +96,50 @@ def synthesise(net: Generator, on: Steps[X]) -> tuple[X, X]:
     return x, layer("second.4", box, None)
 
 
-def conv_of(net: Generator, layer: str) -> ModulatedConv:
+def synthesise_half(net: HalfGenerator, on: Steps[X]) -> tuple[X, X]:
+    """As `synthesise`, for pictures of 256."""
+    guides, said = [], on.guides()
+    for j, conv in enumerate(net.guide):
+        said = on.activate(
+            f"guide.{j}", on.convolve(f"guide.{j}.conv", said, conv, None, stride=min(j, 1) + 1)
+        )
+        guides.append(said)
+
+    def layer(
+        name: str, x: X, following: str | None, guide: int | None = None, level: int | None = None
+    ) -> X:
+        """guide: which of them its `inject` reads."""
+        conv = conv_of(net, name)
+        x = on.convolve(f"{name}.conv", x, conv, on.factors(name, following))
+        if conv.up:
+            x = on.enlarge(x)
+        if guide is not None:
+            inject = net.inject[int(name[-1]) - 2]
+            laid = on.convolve(f"inject.{name}", guides[guide], inject, on.styles(following))
+            x = on.add(f"{name}.sum", x, laid, level)
+        return on.activate(name, x)
+
+    x = on.constant("const")
+    for i in range(3):
+        x = layer(f"first.{i}", x, f"second.{i}", 2 if i == 2 else None, i)
+        x = layer(f"second.{i}", x, f"first.{i + 1}")
+    x = layer("first.3", x, None, 1, 3)
+    box = layer("first.4", on.cut_box("box", x, "first.4"), "second.4", 1)
+    return x, layer("second.4", box, None)
+
+
+def carry_out(net: Generator | HalfGenerator, on: Steps[X]) -> tuple[X, X]:
+    """`synthesise` or `synthesise_half`."""
+    return synthesise_half(net, on) if isinstance(net, HalfGenerator) else synthesise(net, on)
+
+
+def layers_of(net: Generator | HalfGenerator) -> list[str]:
+    """The names of its modulated convolutions."""
+    names = [f"{kind}.{i}" for kind in ("first", "second") for i in range(len(getattr(net, kind)))]
+    return [name for name in names if isinstance(conv_of(net, name), ModulatedConv)]
+
+
+def conv_of(net: Generator | HalfGenerator, layer: str) -> ModulatedConv:
     """The convolution named first.I or second.I."""
     kind, index = layer.split(".")
     conv: ModulatedConv = getattr(net, kind)[int(index)]
@@ -102,16 +147,16 @@ def conv_of(net: Generator, layer: str) -> ModulatedConv:
 
 
 class Floats:
-    """The steps in PyTorch for one frame: float32, NCHW."""
+    """The steps in PyTorch for n frames: float32, NCHW."""
 
     def __init__(
         self,
-        net: Generator,
+        net: Generator | HalfGenerator,
         w: Tensor,
         guides: Tensor,
         watch: Callable[[str, Tensor], None] = lambda name, x: None,
     ) -> None:
-        """w [1, styles] of the mapping network; guides [1, masks + texture + 2, 88, 88]; watch: called with
+        """w [n, styles] of the mapping network; guides [n, masks + texture + 2, 88, 88]; watch: called with
         everything that has a name."""
         self._net, self._w, self._guides, self._watch = net, w, guides, watch
 
@@ -130,10 +175,10 @@ class Floats:
 
     def convolve(self, name: str, x: Tensor, conv: Conv, factor: Tensor | None, stride: int = 1) -> Tensor:
         y = F.conv2d(x, conv.weight, padding=conv.weight.shape[-1] // 2, stride=stride)
-        bias = conv.bias
+        bias = _each(conv.bias)
         if isinstance(conv, ModulatedConv):  # its bias comes after the demodulation, which is in the factor
-            bias = bias / conv.modulation(self._w)[1]
-        y = y + _each(bias)
+            bias = bias / _each(conv.modulation(self._w)[1])
+        y = y + bias
         return self._named(name, y if factor is None else y * _each(factor))
 
     def activate(self, name: str, x: Tensor) -> Tensor:
@@ -152,9 +197,10 @@ class Floats:
         demodulation = conv_of(self._net, layer).modulation(self._w)[1]
         return demodulation * GAIN if following is None else demodulation * self.styles(following)
 
-    def styles(self, layer: str) -> Tensor:
-        return self._style(layer) * GAIN
+    def styles(self, layer: str | None) -> Tensor:
+        return torch.tensor([GAIN]) if layer is None else self._style(layer) * GAIN
 
 
 def _each(channels: Tensor) -> Tensor:
-    return channels.view(1, -1, 1, 1)
+    """[channels] or [n, channels] -> [1 or n, channels, 1, 1]."""
+    return channels.reshape(channels.shape[0] if channels.dim() == 2 else 1, -1, 1, 1)
