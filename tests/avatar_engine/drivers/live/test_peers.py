@@ -15,7 +15,7 @@ from aiortc.rtp import RtcpSrPacket
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from avatar_engine.drivers.live.interface import Full
+from avatar_engine.drivers.live.interface import Full, Unsupported
 from avatar_engine.drivers.live.screen import KeyFrames
 from avatar_engine.drivers.live.webrtc import peers
 from avatar_engine.drivers.live.webrtc.encoders import Codec, SoundEncoder, open_encoder, video_frame
@@ -227,7 +227,12 @@ def test_trickled_candidates_are_taken() -> None:
 
         await viewer.connection.setRemoteDescription(RTCSessionDescription(answer, "answer"))
         mid = next(line for line in offer.splitlines() if line.startswith("a=mid:"))
-        await studio.peers.add_candidate(name, "\r\n".join([mid, kept[0], "a=end-of-candidates"]))
+        own = [line for line in offer.splitlines() if line.startswith(("a=ice-ufrag:", "a=ice-pwd:"))][:2]
+        await studio.peers.add_candidate(name, "\r\n".join([*own, mid, kept[0], "a=end-of-candidates"]))
+        await studio.peers.add_candidate(name, "\r\n".join([mid, kept[0]]))
+        for changed in ([own[0], "a=ice-pwd:another"], ["a=ice-ufrag:another", own[1]]):
+            with pytest.raises(Unsupported, match="ICE restart is not supported.* POST a new offer"):
+                await studio.peers.add_candidate(name, "\r\n".join([*changed, mid, kept[0]]))
         with pytest.raises(KeyError):
             await studio.peers.add_candidate("nobody", "")
         with pytest.raises(ValueError, match="is no candidate"):
