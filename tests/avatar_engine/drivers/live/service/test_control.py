@@ -518,16 +518,21 @@ def test_a_lost_worker_ends_the_session_with_a_reason() -> None:
     with_client(act)
 
 
-def test_a_session_that_is_deleted_closes_its_sockets() -> None:
+def test_a_session_that_is_deleted_tells_all_its_sockets_and_closes_them() -> None:
     async def play() -> None:
         async with serving(FakeEngine()) as server:
             session = await server.open()
-            async with server.connect(session) as client:
-                path = f"/v1/sessions/{session['session_id']}"
-                await server.call("DELETE", path, authorization=f"Bearer {session['token']}")
-                with pytest.raises(websockets.ConnectionClosed):
-                    await client.next()
-                assert client.socket.close_code == 4410
+            async with server.connect(session) as client, server.connect(session) as other:
+                await client.tell("speech.start", sample_rate=16_000, id="a")
+                await client.send(SECOND)
+                await server.end(session)
+                for one in (client, other):
+                    error = await one.until("error")
+                    assert (error["code"], error["retryable"]) == ("expired", False)
+                    assert "it was deleted" in error["message"] and "id" not in error
+                    with pytest.raises(websockets.ConnectionClosed):
+                        await one.until("error")
+                    assert one.socket.close_code == 4410
             async with websockets.connect(session["ws_url"]) as socket:
                 assert json.loads(await socket.recv())["code"] == "expired"
 
