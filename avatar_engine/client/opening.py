@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ssl
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,6 +14,7 @@ from websockets.exceptions import InvalidHandshake
 
 from avatar_engine.client.events import AvatarClientError, ConnectionLost, said
 from avatar_engine.client.session import OPEN_S, Avatar
+from avatar_engine.client.tls import distrust, trust
 from avatar_engine.errors import UsageError
 
 LARGEST_EVENT = 4_194_304
@@ -22,8 +25,10 @@ class connect:  # noqa: N801 - used as a function: `async with connect(url) as a
     """A session of its own at the engine at `url` (such as http://127.0.0.1:8080), ended when the block is
     left.
 
-    api_key: where the server wants one. avatar, size, seed, emotion ("joy:0.8"): as of the server, None: its
-    defaults. AvatarClientError: cannot connect, wrong key, unknown option, machine full (retryable).
+    api_key: where the server wants one. ca: for https, a PEM file with the server's certificate or its
+    authority's, where the system does not trust it. avatar, size, seed, emotion ("joy:0.8"): as of the
+    server, None: its defaults. UsageError: no address, no such file. AvatarClientError: cannot connect, wrong
+    key, unknown option, machine full (retryable).
     """
 
     def __init__(
@@ -35,12 +40,14 @@ class connect:  # noqa: N801 - used as a function: `async with connect(url) as a
         size: int | None = None,
         seed: int | None = None,
         emotion: str | None = None,
+        ca: str | Path | None = None,
     ) -> None:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise UsageError(f"url must be the engine's address such as http://127.0.0.1:8080, not {url!r}")
         self._url = url.rstrip("/")
         self._is_near = parts.hostname in _LOOPBACK  # a proxy cannot reach this machine's own services
+        self._trust = trust(self._url, ca)
         self._key = api_key
         wanted = {"avatar": avatar, "size": size, "seed": seed, "emotion": emotion}
         self._wanted = {name: value for name, value in wanted.items() if value is not None}
@@ -62,8 +69,11 @@ class connect:  # noqa: N801 - used as a function: `async with connect(url) as a
             ) from None
         try:
             proxy: Any = None if self._is_near else True
+            address = self._session["ws_url"]
+            trusted = self._trust if isinstance(self._trust, ssl.SSLContext) else None
             socket = await open_socket(
-                self._session["ws_url"],
+                address,
+                ssl=trusted if address.startswith("wss:") else None,
                 open_timeout=OPEN_S,
                 max_size=LARGEST_EVENT,
                 compression=None,
@@ -99,10 +109,12 @@ class connect:  # noqa: N801 - used as a function: `async with connect(url) as a
     ) -> httpx2.Response:
         try:
             async with httpx2.AsyncClient(
-                timeout=OPEN_S, trust_env=not self._is_near, verify=url.startswith("https:")
+                timeout=OPEN_S, trust_env=not self._is_near, verify=self._trust
             ) as client:
                 return await client.request(method, url, headers=headers, json=body)
         except httpx2.HTTPError as error:
+            if (remedy := distrust(error)) is not None:
+                raise AvatarClientError("connection_lost", f"{self._url}: {remedy}") from None
             raise ConnectionLost(
                 f"no connection to {self._url}: {said(error)}; does avatar-engine serve run?"
             ) from None

@@ -158,6 +158,12 @@ def _parser() -> argparse.ArgumentParser:
     doctor.add_argument(
         "--api-key", metavar="KEY", help="of the server at URL (default: $AVATAR_ENGINE_API_KEY)"
     )
+    doctor.add_argument(
+        "--ca",
+        type=Path,
+        metavar="FILE",
+        help="trust a server at https://… whose certificate, or its authority's, is in this PEM file",
+    )
     command("avatars", "commands:avatars", "the avatars there are")
     return parser
 

@@ -137,7 +137,9 @@ def doctor(options: Namespace) -> int:
         from avatar_engine.drivers.probe import live_doctor
 
         key = options.api_key or os.environ.get("AVATAR_ENGINE_API_KEY")
-        return asyncio.run(live_doctor.run(options.live or None, key))
+        return asyncio.run(live_doctor.run(options.live or None, key, options.ca))
+    if options.ca is not None:
+        raise UsageError(f"--ca {options.ca} is for doctor --live https://…")
     from avatar_engine.drivers.doctor import run
 
     return run()

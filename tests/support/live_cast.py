@@ -35,6 +35,37 @@ def sketched() -> SketchedCast:
     return SketchedCast()
 
 
+TROUPE = ("rosa", "viola")
+"Avatars of DyedCast."
+
+
+def dye(avatar: str) -> np.ndarray:
+    """The colour of an avatar's pictures, seeded by its name: uint8 [3], RGB."""
+    return np.random.default_rng(list(avatar.encode())).integers(40, 216, 3).astype(np.uint8)
+
+
+class _DyedFace(SketchedFace):
+    def __init__(self, size: int, avatar: str) -> None:
+        super().__init__(size)
+        self._dye = dye(avatar)
+
+    def draw(self, *face: np.ndarray) -> np.ndarray:
+        rgba = super().draw(*face)
+        rgba[..., :3] = rgba[..., :3] // 8 + self._dye // 8 * 7
+        return rgba
+
+
+class DyedCast(SketchedCast):
+    """A tiny avatar for every name, told by its colour."""
+
+    def renderer(self, avatar: str, size: int) -> SketchedFace:
+        return _DyedFace(size, avatar)
+
+
+def dyed() -> DyedCast:
+    return DyedCast()
+
+
 class BrokenCast(SketchedCast):
     """Its pencil breaks at the 30th picture."""
 

@@ -137,7 +137,8 @@ async def serving(
         while not (server.started and engine.ready):
             await asyncio.sleep(0.005)
         port = listening.getsockname()[1]
-        yield LiveServer(f"http://127.0.0.1:{port}", engine, sessions, metrics, server)
+        scheme = "http" if chosen.tls_cert is None else "https"
+        yield LiveServer(f"{scheme}://127.0.0.1:{port}", engine, sessions, metrics, server)
     finally:
         await sessions.close()
         server.should_exit = True

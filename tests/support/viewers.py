@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 import av
-from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpReceiver, RTCSessionDescription
+from aiortc import (
+    MediaStreamError,
+    RTCConfiguration,
+    RTCPeerConnection,
+    RTCRtpReceiver,
+    RTCSessionDescription,
+)
 
 
 @dataclass
@@ -61,8 +68,9 @@ class Viewer:
     def _pull(self, track: Any) -> None:
         async def pull() -> None:
             loop = asyncio.get_running_loop()
-            while True:
-                frame = await track.recv()
-                self.frames[track.kind].append((loop.time(), frame))
+            with suppress(MediaStreamError):  # the track is over
+                while True:
+                    frame = await track.recv()
+                    self.frames[track.kind].append((loop.time(), frame))
 
         self._tasks.append(asyncio.ensure_future(pull()))

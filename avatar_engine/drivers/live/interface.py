@@ -55,6 +55,10 @@ class Closed(AvatarError):  # noqa: N818 - named as in queue.Full
     """The session has ended, or the utterance is not open."""
 
 
+class Unsupported(AvatarError):  # noqa: N818 - a state of things, as in queue.Full
+    """Well said, and nothing that this engine can do."""
+
+
 @dataclass(frozen=True, slots=True)
 class SpeechStarted:
     """The first sample of an utterance has left."""
@@ -210,7 +214,7 @@ class Performance(Protocol):
 
     async def add_candidate(self, viewer: str, sdp_fragment: str) -> None:
         """Trickle ICE (RFC 8840 fragment). KeyError for an unknown viewer, ValueError for a malformed
-        fragment."""
+        fragment, Unsupported for an ICE restart."""
         ...
 
     async def unwatch(self, viewer: str) -> None:

@@ -61,6 +61,8 @@ class Meters:
     "How much later than its sound a picture left."
     render_fps: Distribution = field(default_factory=Distribution)
     "New pictures a second of each session that is watched, once a second."
+    worker_replaced_ms: Distribution = field(default_factory=Distribution)
+    "From the loss of a session's worker to the first frame of its next one."
     dropped_frames: int = 0
     repeated_frames: int = 0
     rejected: int = 0
@@ -74,6 +76,7 @@ class Meters:
             "interrupt_ms",
             "av_drift_ms",
             "render_fps",
+            "worker_replaced_ms",
         ):
             distribution: Distribution = getattr(self, name)
             made |= distribution.numbers(name)

@@ -12,11 +12,13 @@ from avatar_engine.clock import FRAME_RATE
 from avatar_engine.drivers.live.interface import Caption, EmotionChanged, Event, Motion
 from avatar_engine.drivers.live.script import Line, Script
 from avatar_engine.drivers.live.timeline import Begin, MoreText, Note, Slot
-from avatar_engine.drivers.live.worker.wire import Framed
+from avatar_engine.drivers.live.worker.wire import Framed, Mood
 from avatar_engine.names import ARKIT_NAMES, EMOTION_NAMES
 
 HEAD = len(ARKIT_NAMES)
 GAZE = HEAD + 3
+UNFELT = 0.1
+"Scores of a voice that are all so low tell of no emotion."
 
 
 class Narrator:
@@ -33,6 +35,8 @@ class Narrator:
         self._publish = publish
         self._waiting: dict[int, Framed] = {}
         self._scripts: dict[str, Script] = {}
+        self._has_felt = False
+        "An emotion was told."
 
     def composed(self, slot: Slot) -> None:
         """A slot is on its way; slots come in order."""
@@ -63,7 +67,8 @@ class Narrator:
             framed = self._waiting.pop(index)
             if framed.epoch != epoch:
                 continue
-            if framed.mood is not None:
+            if framed.mood is not None and (self._has_felt or _is_felt(framed.mood)):
+                self._has_felt = True
                 scores = dict(zip(EMOTION_NAMES, framed.mood.scores, strict=True))
                 self._publish(EmotionChanged(epoch, scores, framed.mood.source))
             if tell_motion and index == slot:
@@ -86,6 +91,12 @@ class Narrator:
     def _tell(self, epoch: int, utterance: str, lines: Sequence[Line]) -> None:
         for text, start_s, end_s in lines:
             self._publish(Caption(epoch, utterance, text, round(start_s, 3), round(end_s, 3)))
+
+
+def _is_felt(mood: Mood) -> bool:
+    """Whether it is news for somebody who was told of no emotion yet: a voice that nobody has heard scores 0
+    everywhere, and that is no emotion, not even neutral."""
+    return mood.source != "audio" or max(mood.scores) > UNFELT
 
 
 def _motion(framed: Framed) -> Motion:

@@ -78,6 +78,7 @@ class LivePerformance:
         self._fresh = 0
         self._encoding = False
         self._interrupted_at = 0.0
+        self._lost_at: float | None = None
         self.cost_s = 0.0
         "Processor seconds that workers and encoders spent on this session."
         self._ended: str | None = None
@@ -368,12 +369,16 @@ class LivePerformance:
 
     def framed(self, worker: Worker, framed: Framed) -> None:
         self.cost_s += framed.cost_s
+        if self._lost_at is not None:
+            self._around.meters.worker_replaced_ms.add((self._loop.time() - self._lost_at) * 1000)
+            self._lost_at = None
         if framed.number is not None:
             self._screen.put(framed.index, framed.epoch, worker, framed.number)
         self._narrator.put(framed)
 
     def lost(self, code: str, why: str) -> None:
         """Until somebody draws again the picture stands, and nobody speaks."""
+        self._lost_at = self._loop.time() if self._lost_at is None else self._lost_at
         self._around.meters.workers_lost += 1
         self._timeline.held = True
         self._publish(Failed(self.epoch, code, why, True))

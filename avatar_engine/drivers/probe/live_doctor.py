@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import time
 from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack, aclosing
+from contextlib import AsyncExitStack, aclosing, suppress
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx2
 import numpy as np
 
 from avatar_engine.client import Avatar, AvatarClientError, connect
+from avatar_engine.client.events import said
+from avatar_engine.client.tls import Trust, distrust, trust
 from avatar_engine.drivers.probe.own_server import own_server
 from avatar_engine.drivers.probe.viewer import Viewer
 from avatar_engine.errors import AvatarError, UsageError
@@ -28,6 +32,7 @@ RATE = 24_000
 STEPS = (
     "server",
     "port",
+    "TLS",
     "HTTP",
     "ready",
     "session",
@@ -41,6 +46,8 @@ STEPS = (
 REMEDIES = {
     "server": "see the line above; `avatar-engine doctor` looks at the installation",
     "port": "start `avatar-engine serve`, or name its --host and --port in the address",
+    "TLS": "name the PEM file of the server's certificate, or of the authority that signed it, with --ca; the"
+    " address needs https:// where the server has --tls-cert, and a name that the certificate is for",
     "HTTP": "is it an avatar-engine, and no proxy in between?",
     "ready": "its log says what it waits for",
     "session": "unauthorized: --api-key; full: end sessions; no WebSocket: a proxy must let it pass",
@@ -54,11 +61,16 @@ REMEDIES = {
 }
 
 
-async def run(url: str | None, key: str | None) -> int:
-    """Prints a line a step; url None: a server of our own. 0 where all went well, else 1."""
+async def run(url: str | None, key: str | None, ca: Path | None = None) -> int:
+    """Prints a line a step; url None: a server of our own; ca: see client.tls. 0 where all went well, else 1.
+    UsageError for what is no address, and for a ca that cannot be used."""
     if url is not None and (urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname):
         raise UsageError(f"--live takes an address such as http://127.0.0.1:8080, not {url!r}")
-    async with aclosing(walk(url, key)) as checks:
+    if url is None and ca is not None:
+        raise UsageError(f"--ca {ca} is for a server with TLS: give its address, --live https://…")
+    if url is not None:
+        trust(url, ca)  # what is wrong with it is wrong usage, not a broken path
+    async with aclosing(walk(url, key, ca)) as checks:
         async for state, step, finding in checks:
             print(f"{state:4}  {step:14}  {finding}", flush=True)
             if state == "BAD":
@@ -70,7 +82,7 @@ async def run(url: str | None, key: str | None) -> int:
     return 0
 
 
-async def walk(url: str | None, key: str | None) -> AsyncGenerator[Check, None]:
+async def walk(url: str | None, key: str | None, ca: Path | None = None) -> AsyncGenerator[Check, None]:
     """The steps up to the first that fails, which comes with BAD."""
     async with AsyncExitStack() as stack:
         step = "server"
@@ -83,16 +95,20 @@ async def walk(url: str | None, key: str | None) -> AsyncGenerator[Check, None]:
             step = "port"
             port = address.port or (443 if address.scheme == "https" else 80)
             yield "ok", step, await _port(address.hostname or "", port)
+            trusted = trust(url, ca)
+            if trusted:
+                step = "TLS"
+                yield "ok", step, await _certificate(address.hostname or "", port, trusted)
             step = "HTTP"
-            yield "ok", step, await _info(url)
+            yield "ok", step, await _info(url, trusted)
             step = "ready"
-            yield "ok", step, await _ready(url)
+            yield "ok", step, await _ready(url, trusted)
             step = "session"
             began = time.perf_counter()
-            avatar = await stack.enter_async_context(connect(url, api_key=key))
+            avatar = await stack.enter_async_context(connect(url, api_key=key, ca=ca))
             shown = {name: avatar.ready.fields.get(name) for name in ("avatar", "size", "device")}
             yield "ok", step, f"opened with its WebSocket in {_ms(began)}: {_listed(shown)}"
-            viewer = Viewer(avatar.ice_servers)
+            viewer = Viewer(avatar.ice_servers, trusted)
             stack.push_async_callback(viewer.close)
             step = "SDP"
             began = time.perf_counter()
@@ -121,13 +137,28 @@ async def _port(host: str, port: int) -> str:
     return f"{host} takes connections on {port}"
 
 
-async def _get(url: str) -> httpx2.Response:
-    async with httpx2.AsyncClient(timeout=10, trust_env=False, verify=url.startswith("https:")) as client:
+async def _certificate(host: str, port: int, trusted: Trust) -> str:
+    context = trusted if isinstance(trusted, ssl.SSLContext) else httpx2.create_ssl_context(trust_env=False)
+    try:
+        async with asyncio.timeout(5):
+            _, writer = await asyncio.open_connection(host, port, ssl=context)
+    except ssl.SSLError as error:
+        raise AvatarError(distrust(error) or f"no TLS on this port ({said(error)})") from None
+    made = writer.get_extra_info("ssl_object")
+    until = made.getpeercert()["notAfter"]
+    writer.close()
+    with suppress(OSError):  # some servers hang up without a word
+        await writer.wait_closed()
+    return f"{made.version()}, the certificate is trusted, until {until}"
+
+
+async def _get(url: str, trusted: Trust) -> httpx2.Response:
+    async with httpx2.AsyncClient(timeout=10, trust_env=False, verify=trusted) as client:
         return await client.get(url)
 
 
-async def _info(url: str) -> str:
-    answer = await _get(f"{url}/v1/info")
+async def _info(url: str, trusted: Trust) -> str:
+    answer = await _get(f"{url}/v1/info", trusted)
     try:
         info = answer.json()
         return f"avatar-engine {info['version']}, voice {_yes(info['voice'])}, chat {_yes(info['chat'])}"
@@ -137,9 +168,9 @@ async def _info(url: str) -> str:
         ) from None
 
 
-async def _ready(url: str) -> str:
+async def _ready(url: str, trusted: Trust) -> str:
     began = time.perf_counter()
-    while (answer := await _get(f"{url}/readyz")).status_code != 200:
+    while (answer := await _get(f"{url}/readyz", trusted)).status_code != 200:
         if time.perf_counter() - began > READY_S:
             raise AvatarError(f"/readyz still answers {answer.status_code} after {READY_S:g} s")
         await asyncio.sleep(0.25)

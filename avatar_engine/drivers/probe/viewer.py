@@ -19,6 +19,7 @@ from aiortc import (
     RTCSessionDescription,
 )
 
+from avatar_engine.client.tls import Trust
 from avatar_engine.errors import AvatarError
 
 POST_S = 20.0
@@ -36,7 +37,8 @@ class ViewerError(AvatarError):
 class Viewer:
     """One peer connection: `offer`, `post`, `connected`, then pictures and sound come by themselves."""
 
-    def __init__(self, ice_servers: Iterable[Mapping[str, Any]] = ()) -> None:
+    def __init__(self, ice_servers: Iterable[Mapping[str, Any]] = (), trust: Trust = True) -> None:
+        """trust: see client.tls; of a server with TLS."""
         helpers = [
             RTCIceServer(helper["urls"], helper.get("username"), helper.get("credential"))
             for helper in ice_servers
@@ -46,6 +48,7 @@ class Viewer:
         self._peer.addTransceiver("audio", direction="recvonly")
         self._peer.on("track", self._take_track)
         self._peer.on("connectionstatechange", self._on_state)
+        self._trust = trust
         self._connected = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._news = asyncio.Event()
@@ -72,8 +75,8 @@ class Viewer:
         """The server's answer to our offer, taken. ViewerError says what it refuses."""
         self.posted = time.perf_counter()
         headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/sdp"}
-        is_tls = whep_url.startswith("https:")
-        async with httpx2.AsyncClient(timeout=POST_S, trust_env=False, verify=is_tls) as client:
+        verify = self._trust if whep_url.startswith("https:") else False
+        async with httpx2.AsyncClient(timeout=POST_S, trust_env=False, verify=verify) as client:
             try:
                 answer = await client.post(whep_url, content=sdp.encode(), headers=headers)
             except httpx2.HTTPError as error:
@@ -124,9 +127,8 @@ class Viewer:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._where is not None:
             url, token = self._where
-            async with httpx2.AsyncClient(
-                timeout=5, trust_env=False, verify=url.startswith("https:")
-            ) as client:
+            verify = self._trust if url.startswith("https:") else False
+            async with httpx2.AsyncClient(timeout=5, trust_env=False, verify=verify) as client:
                 with contextlib.suppress(httpx2.HTTPError):  # the server may be gone, and we with it
                     await client.delete(url, headers={"Authorization": f"Bearer {token}"})
         await self._peer.close()

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -30,6 +31,7 @@ from avatar_engine.client.events import Other, read_event
 from avatar_engine.client.session import MOST_EVENTS
 from avatar_engine.drivers.live.service.conversation import Speech
 from avatar_engine.errors import UsageError
+from tests.support.certificates import self_signed
 from tests.support.engine_fakes import FakeEngine, FakeRelay, FakeVoice
 from tests.support.fake_http import Exchange
 from tests.support.fake_http import serving as serving_http
@@ -294,3 +296,23 @@ def test_nothing_heavy_is_imported() -> None:
     code = f"import sys, avatar_engine.client; print(sorted({heavy} & set(sys.modules)))"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
+
+
+def test_a_server_with_its_own_certificate_is_trusted_by_its_file(tmp_path: Path) -> None:
+    cert, key = self_signed(tmp_path)
+
+    async def run() -> None:
+        async with serving(FakeEngine(), tls_cert=cert, tls_key=key) as server:
+            async with connect(server.url, ca=cert) as avatar:
+                assert avatar.whep_url.startswith(server.url)
+                assert (await avatar.speak([SECOND], sample_rate=16_000)).position_s == 1
+            with pytest.raises(
+                AvatarClientError, match="is not trusted .* give a PEM file .* as ca"
+            ) as refused:
+                async with connect(server.url):
+                    pass
+            assert not refused.value.retryable and "\n" not in str(refused.value)
+
+    asyncio.run(asyncio.wait_for(run(), 60))
+    with pytest.raises(UsageError, match="no PEM certificate"):
+        connect("https://127.0.0.1", ca=key)

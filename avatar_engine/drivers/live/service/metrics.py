@@ -14,7 +14,14 @@ WINDOW = 256
 "Newest measurements that quantiles are taken of."
 QUANTILES = {"0.5": 0.5, "0.95": 0.95}
 ENGINE_COUNTERS = ("rejected", "dropped_frames", "repeated_frames", "workers_lost")
-ENGINE_TIMES = ("webrtc_first_frame_ms", "avatar_first_frame_ms", "render_fps", "av_drift_ms", "interrupt_ms")
+ENGINE_TIMES = (
+    "webrtc_first_frame_ms",
+    "avatar_first_frame_ms",
+    "render_fps",
+    "av_drift_ms",
+    "interrupt_ms",
+    "worker_replaced_ms",
+)
 "Shown as NaN until there is a measurement, so that dashboards and alerts know the names from the start."
 ENGINE_QUANTILES = {"_median": "0.5", "_p95": "0.95"}
 "How the engine's names end, and the quantile that they stand for."
@@ -40,6 +47,7 @@ HELP = {
     "render_fps": "Pictures a second that are drawn",
     "av_drift_ms": "Sound against picture",
     "interrupt_ms": "interrupt until the last stale sample has left",
+    "worker_replaced_ms": "Loss of a session's worker until the first frame of its next one",
     "queue_depth": "Utterances that are being said or wait",
     "sessions": "Sessions that are on",
     "rejected": "Sessions that were refused, as sessions_rejected_total",

@@ -17,6 +17,7 @@ MOST_CANDIDATES = 100
 CODECS: tuple[Codec, ...] = ("VP8", "H264")
 KINDS = ("audio", "video")
 _LINE = re.compile(r"[a-z]=\S")
+_ICE = ("a=ice-ufrag:", "a=ice-pwd:")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,8 @@ class Offer:
     "audio and video, as far as they are wanted, in the order of the offer."
     codec: Codec
     "The first of the viewer's list that we have."
+    ice: frozenset[str]
+    "ICE user names and passwords, as lines of SDP."
 
 
 def read_offer(sdp: str) -> Offer:
@@ -66,7 +69,13 @@ def read_offer(sdp: str) -> Offer:
                 codec = _first_codec([c.name for c in media.rtp.codecs])
     if not kinds:
         raise ValueError("SDP offer: wants neither picture nor sound; offer recvonly audio and video")
-    return Offer(sdp, tuple(kinds), codec)
+    return Offer(sdp, tuple(kinds), codec, ice_lines(sdp))
+
+
+def ice_lines(sdp: str) -> frozenset[str]:
+    """The ICE user names and passwords of an offer or a fragment. Where a fragment has others than the offer,
+    it asks for an ICE restart (RFC 9725, section 4.3.3)."""
+    return frozenset(line.strip() for line in sdp.splitlines() if line.startswith(_ICE))
 
 
 def read_fragment(fragment: str) -> list[RTCIceCandidate]:

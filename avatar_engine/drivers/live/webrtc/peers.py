@@ -12,10 +12,16 @@ from dataclasses import dataclass, field
 import av
 from aiortc import RTCPeerConnection, RTCRtpSender, RTCSessionDescription
 
-from avatar_engine.drivers.live.interface import Full
+from avatar_engine.drivers.live.interface import Full, Unsupported
 from avatar_engine.drivers.live.webrtc.encoders import Codec
 from avatar_engine.drivers.live.webrtc.ice import NetworkOptions, NoPortError, restrict
-from avatar_engine.drivers.live.webrtc.offers import MOST_CANDIDATES, read_fragment, read_offer, without_remb
+from avatar_engine.drivers.live.webrtc.offers import (
+    MOST_CANDIDATES,
+    ice_lines,
+    read_fragment,
+    read_offer,
+    without_remb,
+)
 from avatar_engine.drivers.live.webrtc.tracks import MediaTimeSender, PacketTrack
 
 logger = logging.getLogger(__name__)
@@ -32,6 +38,8 @@ class _Viewer:
     connection: RTCPeerConnection
     codec: Codec
     asked_at: float
+    ice: frozenset[str]
+    "Its ICE user name and password, as lines of SDP."
     tracks: dict[str, PacketTrack] = field(default_factory=dict)
     deadline: asyncio.TimerHandle | None = None
     heard_at: float = 0.0
@@ -97,7 +105,7 @@ class Peers:
         try:
             loop = asyncio.get_running_loop()
             connection = RTCPeerConnection(self._network.configuration())
-            viewer = _Viewer(secrets.token_urlsafe(12), connection, offer.codec, loop.time())
+            viewer = _Viewer(secrets.token_urlsafe(12), connection, offer.codec, loop.time(), offer.ice)
             try:
                 for kind in offer.kinds:
                     self._add_track(viewer, kind)
@@ -128,6 +136,11 @@ class Peers:
         """See Performance.add_candidate."""
         viewer = self._viewers[name]
         candidates = read_fragment(fragment)
+        if not ice_lines(fragment) <= viewer.ice:
+            raise Unsupported(
+                "ICE restart is not supported: ice-ufrag or ice-pwd are not those of this viewer's offer;"
+                " DELETE the viewer and POST a new offer"
+            )
         viewer.trickled += len(candidates)
         if viewer.trickled > MOST_CANDIDATES:
             raise ValueError(

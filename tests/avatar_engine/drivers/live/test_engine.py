@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import signal
 from collections.abc import Coroutine
@@ -117,27 +118,58 @@ def test_what_does_not_fit_is_refused_and_a_place_that_is_free_again_is_given() 
     run(scene())
 
 
-def test_a_killed_worker_is_replaced_and_the_others_never_notice() -> None:
+def drain(queue: asyncio.Queue[Any]) -> None:
+    """What follows is what happens from now on."""
+    while not queue.empty():
+        queue.get_nowait()
+
+
+async def motion_until(queue: asyncio.Queue[Any], seconds: float) -> list[float]:
+    """Media times of the frames that leave, up to one after `seconds`."""
+    moved = [(await event(queue, Motion)).pts_s]
+    while moved[-1] <= seconds:
+        moved.append((await event(queue, Motion)).pts_s)
+    return moved
+
+
+def test_a_killed_worker_is_replaced_within_a_second_and_the_others_never_notice() -> None:
+    """Measured by the engine itself: by its clock from the loss to the next frame, and by its media time. The
+    better of two losses counts, where another program has the machine for a while."""
+
     async def scene() -> None:
         engine = await started()
-        known = set(WorkerProcess.pids)
+        (victim,) = WorkerProcess.pids
         first = await engine.open(SessionOptions("ava", 256, 1))
-        (victim,) = known
         second = await engine.open(SessionOptions("ava", 256, 2))
-        queues = first.subscribe(), second.subscribe()
-        await event(queues[0], Motion)
-        await event(queues[1], Motion)
-        os.kill(victim, signal.SIGKILL)
-        failed = await event(queues[0], Failed)
-        assert failed.code == "worker_lost" and failed.retryable
-        moved = await event(queues[0], Motion)
-        while moved.pts_s < 0.2:
-            moved = await event(queues[0], Motion)
+        queues, viewer = (first.subscribe(), second.subscribe()), Viewer()
+        await viewer.join(second)
+        await second.begin("u2", 16_000)
+        gaps = []
+        for loss in range(2):
+            assert engine._pool is not None and engine._pool._spare is not None
+            await asyncio.shield(
+                engine._pool._spare
+            )  # it is made in peace: two losses at once are another test
+            await second.push("u2", pcm(syllables(1.0)))
+            drain(queues[0])
+            before = (await event(queues[0], Motion)).pts_s
+            os.kill(victim, signal.SIGKILL)
+            failed = await event(queues[0], Failed)
+            assert failed.code == "worker_lost" and failed.retryable
+            moved = await motion_until(queues[0], before + 1.5)
+            gaps.append(max(b - a for a, b in itertools.pairwise([before, *moved])))
+            (victim,) = [s._casting._worker._worker.pid for s in engine._sessions if s is first]
+            assert engine.numbers()["workers_lost"] == loss + 1
+        await second.end("u2")
+        assert min(gaps) < 1.0, gaps
+        assert engine._meters.worker_replaced_ms.quantile(0.0) < 1000
         told = []
-        while not queues[1].empty():
-            told.append(queues[1].get_nowait())
-        assert not [e for e in told if isinstance(e, Failed | Ended)]
+        while not isinstance(finished := await event(queues[1], object), SpeechFinished):
+            told.append(finished)
+        assert not [one for one in told if isinstance(one, Failed | Ended)]
+        assert finished.position_s == pytest.approx(2.0) and not finished.interrupted
         pids = set(WorkerProcess.pids)
+        await viewer.leave()
         await engine.close()
         await all_gone(pids)
 

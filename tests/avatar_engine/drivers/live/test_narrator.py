@@ -7,7 +7,15 @@ from collections.abc import Sequence
 
 import pytest
 
-from avatar_engine.drivers.live.interface import Caption, Event, SpeechFinished, SpeechStarted
+from avatar_engine.config import EmotionChoice
+from avatar_engine.drivers.live.interface import (
+    Caption,
+    EmotionChanged,
+    Event,
+    SessionOptions,
+    SpeechFinished,
+    SpeechStarted,
+)
 from avatar_engine.drivers.live.timeline import Begin, MoreText
 from tests.support.live_rig import InstantWorker, Rig, pcm, play
 from tests.support.session_fakes import syllables
@@ -136,3 +144,31 @@ def test_a_worker_that_takes_over_goes_on_in_the_text() -> None:
 
     heard = play(scene())
     assert heard.startswith("What a lovely day it is. And then") and TEXT.startswith(heard)
+
+
+def test_no_emotion_is_told_before_one_was_felt_and_its_end_is() -> None:
+    async def scene() -> None:
+        rig = Rig(workers=[InstantWorker(), InstantWorker()])
+        await asyncio.sleep(2.0)
+        rig.workers[0].die()  # nor does who takes over tell one
+        await asyncio.sleep(2.0)
+        assert not rig.events(EmotionChanged)
+        await rig.say("u1", syllables(2.0))
+        await asyncio.sleep(8.0)
+        told = rig.events(EmotionChanged)
+        assert told[0].source == "audio" and max(told[0].scores.values()) > 0.1
+        assert max(told[-1].scores.values()) < 0.2  # the voice has been silent for long
+        await rig.performance.close("done")
+
+    play(scene())
+
+
+def test_a_chosen_emotion_is_told_at_once() -> None:
+    async def scene() -> None:
+        rig = Rig(SessionOptions("ava", 256, emotion=EmotionChoice("joy", 0.6)))
+        await asyncio.sleep(0.5)
+        (told,) = rig.events(EmotionChanged)
+        assert (told.source, told.scores["joy"]) == ("override", 1.0)
+        await rig.performance.close("done")
+
+    play(scene())

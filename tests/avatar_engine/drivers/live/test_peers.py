@@ -15,7 +15,7 @@ from aiortc.rtp import RtcpSrPacket
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from avatar_engine.drivers.live.interface import Full
+from avatar_engine.drivers.live.interface import Full, Unsupported
 from avatar_engine.drivers.live.screen import KeyFrames
 from avatar_engine.drivers.live.webrtc import peers
 from avatar_engine.drivers.live.webrtc.encoders import Codec, SoundEncoder, open_encoder, video_frame
@@ -227,7 +227,12 @@ def test_trickled_candidates_are_taken() -> None:
 
         await viewer.connection.setRemoteDescription(RTCSessionDescription(answer, "answer"))
         mid = next(line for line in offer.splitlines() if line.startswith("a=mid:"))
-        await studio.peers.add_candidate(name, "\r\n".join([mid, kept[0], "a=end-of-candidates"]))
+        own = [line for line in offer.splitlines() if line.startswith(("a=ice-ufrag:", "a=ice-pwd:"))][:2]
+        await studio.peers.add_candidate(name, "\r\n".join([*own, mid, kept[0], "a=end-of-candidates"]))
+        await studio.peers.add_candidate(name, "\r\n".join([mid, kept[0]]))
+        for changed in ([own[0], "a=ice-pwd:another"], ["a=ice-ufrag:another", own[1]]):
+            with pytest.raises(Unsupported, match="ICE restart is not supported.* POST a new offer"):
+                await studio.peers.add_candidate(name, "\r\n".join([*changed, mid, kept[0]]))
         with pytest.raises(KeyError):
             await studio.peers.add_candidate("nobody", "")
         with pytest.raises(ValueError, match="is no candidate"):
@@ -259,34 +264,62 @@ def test_a_viewer_who_goes_on_reporting_is_kept(monkeypatch: pytest.MonkeyPatch)
     run(scene())
 
 
-def test_loss_and_jitter_cost_pictures_and_not_the_connection() -> None:
-    """5 % of the packets vanish, the others come up to 100 ms late and out of order."""
+class BadLine:
+    """From now on 5 % of the packets that one end sends vanish, the others come up to 100 ms late and out of
+    order."""
+
+    def __init__(self, connection: Any, chance: random.Random) -> None:
+        self._ice = connection.getTransceivers()[0].sender.transport.transport
+        self._send = self._ice._send
+        self._chance = chance
+        self._late: set[asyncio.Task[None]] = set()
+        self.lost = self.sent = 0
+        self._ice._send = self._lossy
+
+    async def _lossy(self, data: bytes) -> None:
+        if self._chance.random() < 0.05:
+            self.lost += 1
+            return
+        self.sent += 1
+        late_s = 0.1 * self._chance.random()
+        asyncio.get_running_loop().call_later(
+            late_s, lambda: self._late.add(asyncio.ensure_future(self._send(data)))
+        )
+
+    async def mend(self) -> None:
+        self._ice._send = self._send
+        await asyncio.sleep(0.11)
+        await asyncio.gather(*self._late)
+
+
+def test_loss_and_jitter_both_ways_cost_pictures_and_not_the_connection(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Pictures and sound go to the viewer; its reports and its requests for what was lost and for key frames
+    come back. It sends no sound on this line: a microphone speaks over the WebSocket."""
 
     async def scene() -> None:
+        monkeypatch.setattr(peers, "SILENT_S", 4.0)  # a report that is lost must not end a viewer
         studio, viewer, chance = Studio(), Viewer(), random.Random(0)
         await viewer.join(studio.peers)
         await viewer.until("video", 3)
         (inside,) = studio.peers._viewers.values()
-        ice = inside.connection.getTransceivers()[0].sender.transport.transport
-        send, loop = ice._send, asyncio.get_running_loop()
-        late: set[asyncio.Task[None]] = set()
-
-        async def lossy(data: bytes) -> None:
-            if chance.random() >= 0.05:
-                handle = loop.call_later(
-                    0.1 * chance.random(), lambda: late.add(asyncio.ensure_future(send(data)))
-                )
-                assert handle is not None
-
-        ice._send = lossy
-        before, keys = len(viewer.frames["video"]), studio.key_frames
-        await asyncio.sleep(3)
-        ice._send = send
-        assert len(viewer.frames["video"]) - before > 30
-        assert studio.key_frames - keys <= 4
-        seen = len(viewer.frames["video"])
-        await viewer.until("video", seen + 20)
-        await asyncio.gather(*late)
+        there, back = BadLine(inside.connection, chance), BadLine(viewer.connection, chance)
+        counts = {kind: len(frames) for kind, frames in viewer.frames.items()}
+        keys, asked, heard_at = studio.key_frames, studio.asked.count(False), inside.heard_at
+        for _ in range(60):
+            await viewer.lose_a_picture()
+            await asyncio.sleep(0.05)
+        while not back.lost:
+            await viewer.lose_a_picture()
+        assert there.lost > 5 and back.sent > 60
+        assert len(viewer.frames["video"]) - counts["video"] > 30
+        assert len(viewer.frames["audio"]) - counts["audio"] > 75
+        assert studio.asked.count(False) - asked > 20 and 1 <= studio.key_frames - keys <= 5
+        assert inside.heard_at > heard_at and studio.peers.count == 1
+        await there.mend()
+        await back.mend()
+        await viewer.until("video", len(viewer.frames["video"]) + 20)
         await viewer.leave()
         await studio.close()
 

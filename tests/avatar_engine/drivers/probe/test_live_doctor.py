@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from avatar_engine.drivers import cli
 from avatar_engine.drivers.live.service.conversation import Speech
 from avatar_engine.drivers.probe import live_doctor, own_server
 from avatar_engine.drivers.probe.live_doctor import REMEDIES, STEPS, tone
+from tests.support.certificates import self_signed
 from tests.support.engine_fakes import FakeEngine, FakeRelay, FakeVoice
 from tests.support.fake_http import Exchange
 from tests.support.fake_http import serving as serving_http
@@ -67,6 +69,73 @@ def test_a_wrong_key_and_pictures_that_are_refused(capsys: pytest.CaptureFixture
     assert step == "SDP" and "no answer: Media sections" in said and "not tried: ICE" in said
 
 
+def test_a_server_with_its_own_certificate_is_trusted_by_its_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cert, key = self_signed(tmp_path)
+    other, _ = self_signed(tmp_path, hours=2)
+
+    async def run(ca: Path | None) -> int:
+        async with serving(FakeEngine(), tls_cert=cert, tls_key=key) as server:
+            return await live_doctor.run(server.url, None, ca)
+
+    for ca in (None, other):
+        assert asyncio.run(run(ca)) == 1
+        step, said = broken_at(capsys)
+        assert step == "TLS" and "is not trusted (self-signed certificate" in said and "--ca FILE" in said
+    assert asyncio.run(run(cert)) == 1  # the fake engine's answers are no real SDP: TLS was no trouble
+    step, said = broken_at(capsys)
+    assert step == "SDP" and "the certificate is trusted, until" in said
+
+
+@pytest.mark.parametrize(
+    ("address", "hours", "says"),
+    [("127.0.0.2", 1, "is for another name"), ("127.0.0.1", -1, "is out of date (certificate has expired)")],
+)
+def test_a_certificate_that_does_not_hold_is_told_as_what_it_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], address: str, hours: int, says: str
+) -> None:
+    cert, key = self_signed(tmp_path, address, hours)
+
+    async def run() -> int:
+        async with serving(FakeEngine(), tls_cert=cert, tls_key=key) as server:
+            return await live_doctor.run(server.url, None, cert)
+
+    assert asyncio.run(run()) == 1
+    step, said = broken_at(capsys)
+    assert step == "TLS" and says in said
+
+
+def test_https_where_there_is_no_tls(capsys: pytest.CaptureFixture[str]) -> None:
+    async def run() -> int:
+        async with serving(FakeEngine()) as server:
+            return await live_doctor.run(server.url.replace("http:", "https:"), None)
+
+    assert asyncio.run(run()) == 1
+    step, said = broken_at(capsys)
+    assert step == "TLS" and "no TLS on this port" in said
+
+
+def test_a_ca_that_cannot_be_used_is_wrong_usage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    empty = tmp_path / "empty.pem"
+    empty.write_text("no certificate")
+    live = ["doctor", "--live", "https://127.0.0.1:9"]
+    for arguments, says in (
+        (
+            [*live, "--ca", str(tmp_path / "none.pem")],
+            "none.pem: No such file or directory; expected a PEM file",
+        ),
+        ([*live, "--ca", str(empty)], "empty.pem: no PEM certificate in it; expected a PEM file"),
+        ([*live, "--ca", str(tmp_path)], "Is a directory"),
+        (["doctor", "--live", "http://127.0.0.1:9", "--ca", str(empty)], "begins with https://"),
+        (["doctor", "--live", "--ca", str(empty)], "is for a server with TLS"),
+        (["doctor", "--ca", str(empty)], "doctor --live https://"),
+    ):
+        assert cli.main(arguments) == 2
+        said = capsys.readouterr().err
+        assert says in said and said.count("\n") == 1, said
+
+
 def test_a_server_of_our_own_that_does_not_start(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -86,9 +155,9 @@ def test_the_whole_path_of_this_installation(capfd: pytest.CaptureFixture[str]) 
     assert cli.main(["doctor", "--live"]) == 0
     said = capfd.readouterr().out
     for step in STEPS:
-        assert (
-            any(line.startswith("ok") and f" {step} " in line for line in said.splitlines())
-            or step == "voice"
+        assert any(line.startswith("ok") and f" {step} " in line for line in said.splitlines()) or step in (
+            "TLS",
+            "voice",
         )
     assert said.endswith("the live path works\n")
 

@@ -128,7 +128,7 @@ def _whep() -> dict[str, Any]:
         },
         "/v1/sessions/{session}/whep/{viewer}": {
             "patch": {
-                "summary": "More ICE candidates (trickle)",
+                "summary": "More ICE candidates (trickle); a restart of ICE is refused with 422",
                 "operationId": "addCandidate",
                 "security": BY_TOKEN,
                 "parameters": [SESSION, VIEWER],

@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
 from avatar_engine import __version__
+from avatar_engine.drivers.live.interface import Unsupported
 from avatar_engine.drivers.live.service.control import ControlSocket
 from avatar_engine.drivers.live.service.http.openapi import document
 from avatar_engine.drivers.live.service.http.requests import session_options, text_of
@@ -94,12 +95,13 @@ class Api:
         return JSONResponse(content, 201, {**NO_STORE, "location": f"/v1/sessions/{room.id}"})
 
     async def end_session(self, request: Request) -> Response:
-        """DELETE /v1/sessions/{session}: by its token, or by an API key."""
+        """DELETE /v1/sessions/{session}: by its token, or by an API key. Whoever is connected is told."""
         room = self._sessions.find(request.path_params["session"])
         given = bearer(request.headers.get("authorization"))
         if not is_one_of(given, [room.token_digest, *self._keys]):
             raise _wrong_token()
-        await room.close("ended", EXPIRED)
+        told = "this session has ended: it was deleted; open another with POST /v1/sessions"
+        await room.close("ended", EXPIRED, Problem("expired", told))
         return Response(status_code=204)
 
     async def watch(self, request: Request) -> Response:
@@ -143,7 +145,8 @@ class Api:
         return Response(status_code=204, headers={"accept-post": SDP, "allow": "POST, OPTIONS"})
 
     async def add_candidate(self, request: Request) -> Response:
-        """PATCH …/whep/{viewer}: trickle ICE."""
+        """PATCH …/whep/{viewer}: trickle ICE. A restart of ICE is 422, as WHEP and RFC 9725 have it for a
+        server that does the one and not the other."""
         room = self._room(request)
         viewer = request.path_params["viewer"]
         fragment = await text_of(request, self._sessions.limits, FRAGMENT)
@@ -151,6 +154,8 @@ class Api:
             await room.performance.add_candidate(viewer, fragment)
         except KeyError:
             raise _no_viewer(viewer) from None
+        except Unsupported as error:
+            raise Problem("bad_request", str(error), status=422) from None
         except ValueError as error:
             raise Problem("bad_request", str(error), status=400) from None
         return Response(status_code=204)

@@ -131,7 +131,8 @@ EVENTS: dict[str, str] = {
     "caption": "id, text, start_s, end_s: a sentence begins; seconds of the speech's own sound",
     "speech.finished": "id, position_s, interrupted, heard_text: said, or as far as somebody let it",
     "interrupted": "id, utterance, position_s, heard_text: answer to interrupt, to the socket that asked",
-    "emotion": "scores, source (audio, text, tag or override); id of the emotion.set that asked for it",
+    "emotion": "scores, source (audio, text, tag or override), whenever another is in force, once one was"
+    " felt; id of the emotion.set that asked for it",
     "motion": "pts_s, weights (in the order of motion_names), head_deg, gaze_deg",
     "stats": "numbers of the session, once a second",
     "error": "code, message, retryable; id of the message that caused it",

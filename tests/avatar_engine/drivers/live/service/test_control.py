@@ -5,19 +5,15 @@ import json
 import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import websockets
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from avatar_engine.drivers.live.interface import Ended, Failed, Motion, SessionOptions, Stats
 from avatar_engine.drivers.live.service.limits import Limits
+from tests.support.certificates import self_signed
 from tests.support.engine_fakes import FakeEngine
 from tests.support.live_server import Client, LiveServer, serving
 
@@ -474,31 +470,6 @@ def test_tls_gives_wss(tmp_path: Path) -> None:
     asyncio.run(play())
 
 
-def self_signed(folder: Path) -> tuple[Path, Path]:
-    """A certificate for an hour, and its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
-    now = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + timedelta(hours=1))
-        .sign(key, hashes.SHA256())
-    )
-    cert_path, key_path = folder / "cert.pem", folder / "key.pem"
-    cert_path.write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    key_path.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-    )
-    return cert_path, key_path
-
-
 def test_a_lost_worker_ends_the_session_with_a_reason() -> None:
     async def act(server: LiveServer, client: Client) -> None:
         (performance,) = server.engine.performances
@@ -518,16 +489,21 @@ def test_a_lost_worker_ends_the_session_with_a_reason() -> None:
     with_client(act)
 
 
-def test_a_session_that_is_deleted_closes_its_sockets() -> None:
+def test_a_session_that_is_deleted_tells_all_its_sockets_and_closes_them() -> None:
     async def play() -> None:
         async with serving(FakeEngine()) as server:
             session = await server.open()
-            async with server.connect(session) as client:
-                path = f"/v1/sessions/{session['session_id']}"
-                await server.call("DELETE", path, authorization=f"Bearer {session['token']}")
-                with pytest.raises(websockets.ConnectionClosed):
-                    await client.next()
-                assert client.socket.close_code == 4410
+            async with server.connect(session) as client, server.connect(session) as other:
+                await client.tell("speech.start", sample_rate=16_000, id="a")
+                await client.send(SECOND)
+                await server.end(session)
+                for one in (client, other):
+                    error = await one.until("error")
+                    assert (error["code"], error["retryable"]) == ("expired", False)
+                    assert "it was deleted" in error["message"] and "id" not in error
+                    with pytest.raises(websockets.ConnectionClosed):
+                        await one.until("error")
+                    assert one.socket.close_code == 4410
             async with websockets.connect(session["ws_url"]) as socket:
                 assert json.loads(await socket.recv())["code"] == "expired"
 
