@@ -38,7 +38,7 @@ from avatar_engine.drivers.live.worker.wire import OpenModels
 from avatar_engine.errors import UsageError
 
 logger = logging.getLogger(__name__)
-MEASURED_FRAMES = 4
+MEASURED_FRAMES = 3
 MEASURED_BATCH = 8
 "Faces at once, where they are drawn at once."
 OTHER_COST_S = 0.0015

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -38,12 +39,13 @@ class ShippedModels:
     def __init__(self, device: str = "cpu", threads: int = 2) -> None:
         self._device = device
         self._threads = threads
-        self._motion = assembly.build_motion(with_text=True)
+        # Beside the first portrait: half of what a start waits for.
+        self._motion = ThreadPoolExecutor(1, "models").submit(assembly.build_motion, with_text=True)
         self._portraits: dict[str, Portrait] = {}
         self._sized: dict[tuple[str, int], Sized] = {}
 
     def session(self, options: SessionOptions) -> Session:
-        return self._motion(MotionOptions(seed=options.seed, emotion=options.emotion))
+        return self._motion.result()(MotionOptions(seed=options.seed, emotion=options.emotion))
 
     def renderer(self, avatar: str, size: int) -> Sized:
         if avatar not in self._portraits:
