@@ -14,6 +14,8 @@ import argparse
 import copy
 import json
 import math
+import shlex
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -212,6 +214,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--report", type=Path, nargs="*", default=[], help="folders never trained on")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args(argv)
+    arguments.command = shlex.join(["python", "-m", "renderer.training.half", *(argv or sys.argv[1:])])
     torch.set_num_threads(arguments.threads)
     torch.manual_seed(arguments.seed)
     arguments.run.mkdir(parents=True, exist_ok=True)
@@ -239,6 +242,7 @@ def export(net: HalfGenerator, arguments: argparse.Namespace) -> dict[str, Any]:
     manifest = json.loads((weights / "manifest.json").read_text(encoding="utf-8"))
     fields = {k: v for k, v in manifest.items() if k != "files"}
     fields["config"]["half_graph"] = facts["graph"]
+    fields["training"]["half"] = arguments.command
     files = sorted({*manifest["files"], facts["graph"]})
     write_manifest(weights, files, **fields)
     measured: dict[str, Any] = {"int8 against fp32 dB": facts["agreement_db"], "parameters": parameters(net)}

