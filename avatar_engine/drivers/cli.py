@@ -136,7 +136,7 @@ def _parser() -> argparse.ArgumentParser:
     _emotion(command("emotion", "commands:emotion", "the emotions of texts"))
     _batch(command("batch", "commands:batch", "many films from a table; goes on where it was stopped"))
     serve.add_arguments(
-        command("serve", "live.service.serve:run", "live engine with demo page: sessions over WebRTC")
+        command("serve", "live.service.start:run", "live engine with demo page: sessions over WebRTC")
     )
     bench = command("bench", "commands:bench", "speed of each stage on this machine; the last line is JSON")
     bench.add_argument("--json", action="store_true", help="print only the JSON line")

@@ -27,6 +27,7 @@ from avatar_engine.drivers.live.interface import SessionOptions
 from avatar_engine.drivers.live.worker.handle import Seat, WorkerProcess
 from avatar_engine.drivers.live.worker.models import ShippedModels
 from avatar_engine.drivers.live.worker.pool import Pool, SharedWorker
+from avatar_engine.drivers.live.worker.spawn import spawn
 from avatar_engine.drivers.live.worker.wire import Framed, Open, OpenModels, Tell
 from avatar_engine.drivers.media.colour import BT601
 from renderer import Portrait
@@ -131,7 +132,7 @@ class Player:
 async def sessions(open_models: OpenModels, counts: list[int], size: int, seconds: float) -> list[Any]:
     """Real sessions on one worker: is each drawn 25 times a second?"""
     rows = []
-    worker = WorkerProcess(open_models)
+    worker = WorkerProcess(spawn(open_models))
     await worker.warm(AVATAR, size)
     worker.is_shared = True
     for n in counts:

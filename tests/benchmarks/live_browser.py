@@ -28,7 +28,7 @@ from avatar_engine.drivers.bench import murmur
 from avatar_engine.drivers.live.engine import LiveEngine, MediaOptions, build_engine
 from avatar_engine.drivers.live.interface import Busy, Full, SessionOptions
 from avatar_engine.drivers.live.performance import LivePerformance
-from avatar_engine.drivers.live.worker.handle import default_threads
+from avatar_engine.drivers.live.worker.spawn import default_threads
 from tests.benchmarks.live_media import spread
 from tests.support import live_cast
 from tests.support.chromium import FLAGS, SOUND_AT_ONCE

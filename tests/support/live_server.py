@@ -18,9 +18,10 @@ from avatar_engine.drivers.live.service.app import build_app
 from avatar_engine.drivers.live.service.conversation import Speech
 from avatar_engine.drivers.live.service.http.site import Site
 from avatar_engine.drivers.live.service.limits import Limits
+from avatar_engine.drivers.live.service.listen import bind
 from avatar_engine.drivers.live.service.metrics import Metrics
 from avatar_engine.drivers.live.service.options import ServeOptions
-from avatar_engine.drivers.live.service.serve import Server, bind, close_within, uvicorn_config
+from avatar_engine.drivers.live.service.serve import Server, close_within, uvicorn_config
 from avatar_engine.drivers.live.service.sessions import Sessions
 from avatar_engine.drivers.voice.interface import Missing
 

@@ -31,9 +31,9 @@ from avatar_engine.drivers.live.surroundings import Surroundings
 from avatar_engine.drivers.live.webrtc.encoders import open_encoder, processor_seconds
 from avatar_engine.drivers.live.webrtc.ice import IceServer, NetworkOptions
 from avatar_engine.drivers.live.webrtc.peers import Peers
-from avatar_engine.drivers.live.worker.handle import WorkerProcess, default_threads
-from avatar_engine.drivers.live.worker.models import ShippedModels
+from avatar_engine.drivers.live.worker.handle import WorkerProcess
 from avatar_engine.drivers.live.worker.pool import Pool, SharedWorker
+from avatar_engine.drivers.live.worker.spawn import Spawned, default_threads, shipped_models, spawn
 from avatar_engine.drivers.live.worker.wire import OpenModels
 from avatar_engine.errors import UsageError
 
@@ -71,8 +71,11 @@ class MediaOptions:
     "Of each worker's generator."
     default_share: float = 0.5
     "The default size is the largest whose session leaves the rest of this machine to a browser on it."
-    admitted_share: float = 0.85
-    "All sessions together may take so much of it."
+    admitted_share: float = 0.7
+    """All sessions together may take so much of its processors: a frame costs more where all of them are
+    busy, most of all where two are one core, and browsers may be on the same machine."""
+    admitted_worker_share: float = 0.85
+    "And so much of the time of the worker they share, if they do."
     shared_worker: bool | None = None
     """One worker for all sessions, which draws them in batches, instead of one for each; None: where a GPU
     draws."""
@@ -81,6 +84,8 @@ class MediaOptions:
     On a GPU it has its own context and weights there."""
     open_models: OpenModels | None = None
     "What workers draw with; None: what is shipped."
+    first_worker: Spawned | None = None
+    "One that opens the same models already."
 
     @property
     def network(self) -> NetworkOptions:
@@ -134,10 +139,14 @@ class LiveEngine:
         """Warm one worker and measure what a frame costs at each size. WorkerError where none can be made."""
         sys.setswitchinterval(SWITCH_INTERVAL_S)
         options = self._options
-        open_models = options.open_models or partial(ShippedModels, options.device, options.threads)
+        open_models = options.open_models or shipped_models(options.device, options.threads, options.avatar)
+        begun = [options.first_worker] if options.first_worker is not None else []
         largest = max(self.sizes)
         self._pool = Pool(
-            lambda: WorkerProcess(open_models), options.avatar, largest, keeps_spare=options.spare_worker
+            lambda: WorkerProcess(begun.pop() if begun else spawn(open_models)),
+            options.avatar,
+            largest,
+            keeps_spare=options.spare_worker,
         )
         # What begin() will need for its first text is loaded while the worker loads its models.
         worker, _, encoded = await asyncio.gather(
@@ -238,12 +247,21 @@ class LiveEngine:
     def _share(self, sizes: Sequence[int]) -> float:
         """Of what this machine has, how much sessions of these sizes take by what was measured at the start:
         of its processors, or of the worker they share, whichever is more."""
-        processors = sum(self.cost_s.get(size, 0.0) for size in sizes) / self._budget()
-        return max(processors, sum(self.worker_s.get(size, 0.0) for size in sizes) * FRAME_RATE)
+        return max(self._processor_share(sizes), self._worker_share(sizes))
+
+    def _processor_share(self, sizes: Sequence[int]) -> float:
+        return sum(self.cost_s.get(size, 0.0) for size in sizes) / self._budget()
+
+    def _worker_share(self, sizes: Sequence[int]) -> float:
+        return sum(self.worker_s.get(size, 0.0) for size in sizes) * FRAME_RATE
 
     def _fits(self, size: int) -> bool:
         """Whether one more of this size leaves those that are on what they need."""
-        return self._share([*self._taken(), size]) <= self._options.admitted_share
+        sizes, options = [*self._taken(), size], self._options
+        return (
+            self._processor_share(sizes) <= options.admitted_share
+            and self._worker_share(sizes) <= options.admitted_worker_share
+        )
 
     def _admit(self, size: int) -> None:
         on, most = len(self._sessions) + len(self._opening), self._options.max_sessions

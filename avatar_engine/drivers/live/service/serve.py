@@ -7,8 +7,6 @@ import asyncio
 import logging
 import os
 import socket
-import ssl
-from argparse import Namespace
 from types import FrameType
 from typing import Any
 
@@ -24,13 +22,12 @@ from avatar_engine.drivers.live.service.app import build_app
 from avatar_engine.drivers.live.service.conversation import Speech
 from avatar_engine.drivers.live.service.limits import Limits
 from avatar_engine.drivers.live.service.metrics import Metrics
-from avatar_engine.drivers.live.service.options import ServeOptions, from_arguments, warnings_about
+from avatar_engine.drivers.live.service.options import ServeOptions, warnings_about
 from avatar_engine.drivers.live.service.sessions import Sessions
-from avatar_engine.errors import AvatarError
+from avatar_engine.drivers.live.worker.spawn import Spawned
 
 logger = logging.getLogger(__name__)
 
-BACKLOG = 128
 PING_S = 20.0
 KEEP_ALIVE_S = 30
 HEAD_S = 10.0
@@ -39,10 +36,6 @@ GRACE_S = 3
 "For connections to end after their sessions have."
 CLOSE_S = 10.0
 "For the engine's workers to end; what is left then ends with the process."
-
-
-class ServeError(AvatarError):
-    """The server cannot start."""
 
 
 class Server(uvicorn.Server):
@@ -168,24 +161,18 @@ class HttpProtocol(H11Protocol):
             self._head_due = None
 
 
-def run(given: Namespace) -> int:
-    """avatar-engine serve"""
-    options = from_arguments(given, os.environ)
-    check_certificate(options)
-    listening = bind(options)
-    logs.configure(options.log_level, debug=given.debug)
+def run(options: ServeOptions, listening: socket.socket, first_worker: Spawned, *, debug: bool) -> int:
+    """Serve on a socket that listens, with a worker that is already loading; returns the exit code."""
+    logs.configure(options.log_level, debug=debug)
     for line in warnings_about(options):
         logs.event(logger, line, level=logging.WARNING)
-    try:
-        engine, speech = build(options)
-        return asyncio.run(serve(options, listening, engine, speech))
-    finally:
-        listening.close()
+    engine, speech = build(options, first_worker)
+    return asyncio.run(serve(options, listening, engine, speech))
 
 
-def build(options: ServeOptions) -> tuple[Engine, Speech]:
+def build(options: ServeOptions, first_worker: Spawned | None = None) -> tuple[Engine, Speech]:
     """The engine and the voices that this machine and environment give."""
-    # Heavy: not before the port is ours and wrong options were told.
+    # Heavy: whoever serves another engine does not wait for it.
     from avatar_engine.drivers.live.engine import MediaOptions, build_engine
     from avatar_engine.drivers.live.webrtc.ice import IceServer
     from avatar_engine.drivers.voice.build import build_chat, build_voice
@@ -200,6 +187,7 @@ def build(options: ServeOptions) -> tuple[Engine, Speech]:
         udp_ports=options.udp_ports,
         max_viewers=options.max_viewers,
         max_sessions=options.max_sessions or None,
+        first_worker=first_worker,
     )
     return build_engine(media), Speech(build_voice(os.environ), build_chat(os.environ))
 
@@ -212,50 +200,6 @@ def limits_of(options: ServeOptions) -> Limits:
         abandoned_s=options.abandoned_s,
         idle_s=options.idle_s,
     )
-
-
-def check_certificate(options: ServeOptions) -> None:
-    """ServeError of one line where TLS cannot be had with what was given."""
-    if options.tls_cert is None or options.tls_key is None:
-        return
-    try:
-        # No password: a server has nobody to ask for one.
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(options.tls_cert, options.tls_key, lambda: "")
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or "unreadable"
-        raise ServeError(
-            f"--tls-cert {options.tls_cert} and --tls-key {options.tls_key}: {reason}; expected a PEM"
-            " certificate chain and its private key without a password"
-        ) from None
-
-
-def bind(options: ServeOptions) -> socket.socket:
-    """A listening socket; ServeError of one line where the address cannot be had."""
-    try:
-        facts = socket.getaddrinfo(
-            options.host,
-            options.port,
-            type=socket.SOCK_STREAM,
-            flags=socket.AI_PASSIVE,
-        )
-    except OSError:
-        facts = []
-    if not facts:
-        raise ServeError(f"--host {options.host}: no such address on this machine")
-    family, kind, protocol, _, address = facts[0]
-    made = socket.socket(family, kind, protocol)
-    try:
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        made.bind(address)
-        made.listen(BACKLOG)
-    except OSError as error:
-        made.close()
-        remedy = "choose another --port, or end what has it" if options.port else "choose another --host"
-        raise ServeError(
-            f"cannot listen on {options.host} port {options.port}: {error.strerror or error}; {remedy}"
-        ) from None
-    made.setblocking(False)
-    return made
 
 
 async def serve(options: ServeOptions, listening: socket.socket, engine: Engine, speech: Speech) -> int:

@@ -11,19 +11,11 @@ import pickle
 import socket
 import struct
 from collections.abc import Callable
-from multiprocessing.connection import Connection
 from typing import Any
 
 AT_ONCE = 1 << 18
 "Bytes read at a time."
 _LENGTH = struct.Struct("!i")
-
-
-def open_pipe() -> tuple[socket.socket, Connection]:
-    """The server's end and the worker's."""
-    ours, theirs = socket.socketpair()
-    ours.setblocking(False)
-    return ours, Connection(theirs.detach())
 
 
 class Channel:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
-import os
 from collections.abc import Callable
 from functools import partial
 from itertools import count
@@ -12,9 +10,9 @@ from multiprocessing.process import BaseProcess
 from typing import ClassVar, Protocol, TypeVar
 
 from avatar_engine.clock import frame_count
-from avatar_engine.drivers.live.worker import process
-from avatar_engine.drivers.live.worker.channel import Channel, open_pipe
+from avatar_engine.drivers.live.worker.channel import Channel
 from avatar_engine.drivers.live.worker.ring import Ring
+from avatar_engine.drivers.live.worker.spawn import Spawned
 from avatar_engine.drivers.live.worker.watch import LOOK_S, Watch, activity_of
 from avatar_engine.drivers.live.worker.wire import (
     Broke,
@@ -28,7 +26,6 @@ from avatar_engine.drivers.live.worker.wire import (
     Measure,
     Measured,
     Open,
-    OpenModels,
     Ready,
     Tell,
     ToSeat,
@@ -77,24 +74,13 @@ class WorkerProcess:
     pids: ClassVar[set[int]] = set()
     "Of those that have not ended."
 
-    def __init__(self, open_models: OpenModels) -> None:
-        """Starts the process; it loads nothing before `warm`."""
-        ours, theirs = open_pipe()
-        context = multiprocessing.get_context("spawn")
-        self._process: BaseProcess = context.Process(
-            target=process.run, args=(theirs, open_models), name="avatar-worker", daemon=True
-        )
-        try:
-            self._process.start()
-        except BaseException:
-            ours.close()
-            raise
-        finally:
-            theirs.close()
+    def __init__(self, spawned: Spawned) -> None:
+        """Takes over a process that was started."""
+        self._process = spawned.process
         pid = self._process.pid or 0
         self.pids.add(pid)
         self._loop = asyncio.get_running_loop()
-        self._channel = Channel(ours, self._take, lambda: self._lose("its process ended"))
+        self._channel = Channel(spawned.pipe, self._take, lambda: self._lose("its process ended"))
         self._answer: asyncio.Future[FromWorker] | None = None
         self._seats: dict[int, Seat] = {}
         self._numbers = count()
@@ -292,8 +278,3 @@ def _bury(dead: BaseProcess) -> None:
         dead.join()
     WorkerProcess.pids.discard(pid)
     dead.close()
-
-
-def default_threads() -> int:
-    """Threads of a worker's generator: all cores of a small machine, at most four."""
-    return max(1, min(4, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2))

@@ -48,14 +48,21 @@ class ShippedModels:
         return self._motion.result()(MotionOptions(seed=options.seed, emotion=options.emotion))
 
     def renderer(self, avatar: str, size: int) -> Sized:
+        if (avatar, size) not in self._sized:
+            self._sized[avatar, size] = Sized(self._portrait(avatar), size)
+        return self._sized[avatar, size]
+
+    def load_largest(self, avatar: str) -> None:
+        """An avatar's network, before anybody asks for a size of it."""
+        self._portrait(avatar)
+
+    def _portrait(self, avatar: str) -> Portrait:
         if avatar not in self._portraits:
             portrait = self.load(avatar)
             # The first picture is slow: it is drawn before anybody waits for it.
             portrait.draw(*(np.zeros(count, np.float32) for count in (len(ARKIT_NAMES), 3, 2)))
             self._portraits[avatar] = portrait
-        if (avatar, size) not in self._sized:
-            self._sized[avatar, size] = Sized(self._portraits[avatar], size)
-        return self._sized[avatar, size]
+        return self._portraits[avatar]
 
     def load(self, avatar: str) -> Portrait:
         """At its largest size."""

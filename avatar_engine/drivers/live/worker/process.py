@@ -41,6 +41,15 @@ def _settle() -> None:
         os.nice(NICENESS)
 
 
+def open_shipped(device: str, threads: int, avatar: str) -> Models:
+    """The shipped models, this avatar's loaded: a worker's first session is most often his."""
+    from avatar_engine.drivers.live.worker.models import ShippedModels
+
+    models = ShippedModels(device, threads)
+    models.load_largest(avatar)
+    return models
+
+
 class _Server:
     def __init__(self, pipe: Connection, models: Models) -> None:
         from avatar_engine.drivers.live.worker.studio import Studio

@@ -6,7 +6,8 @@ import asyncio
 import threading
 from typing import Any
 
-from avatar_engine.drivers.live.worker.channel import Channel, open_pipe
+from avatar_engine.drivers.live.worker.channel import Channel
+from avatar_engine.drivers.live.worker.spawn import open_pipe
 
 
 def test_messages_of_any_size_come_whole_and_in_order_and_nobody_waits() -> None:

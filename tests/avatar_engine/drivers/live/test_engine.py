@@ -24,6 +24,7 @@ from avatar_engine.drivers.live.interface import (
 )
 from avatar_engine.drivers.live.worker import handle
 from avatar_engine.drivers.live.worker.handle import WorkerError, WorkerProcess
+from avatar_engine.drivers.live.worker.spawn import spawn
 from avatar_engine.errors import UsageError
 from tests.support import live_cast
 from tests.support.live_rig import pcm
@@ -194,7 +195,7 @@ def test_a_renderer_that_raises_is_told_in_one_line() -> None:
 def test_a_worker_that_never_gets_ready_is_an_error_and_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     async def scene() -> None:
         monkeypatch.setattr(handle, "ANSWER_S", 1.0)
-        worker = WorkerProcess(live_cast.slow)
+        worker = WorkerProcess(spawn(live_cast.slow))
         pids = {worker.pid or 0}
         with pytest.raises(WorkerError, match="no answer within 1 s"):
             await worker.warm("ava", 64)

@@ -23,6 +23,7 @@ from avatar_engine.drivers.live.interface import (
     SpeechStarted,
 )
 from avatar_engine.drivers.live.worker.handle import WorkerProcess
+from avatar_engine.drivers.live.worker.spawn import spawn
 from avatar_engine.drivers.live.worker.wire import Framed, Open, OpenModels, Tell
 from tests.avatar_engine.drivers.live.test_engine import all_gone, event, ring_files, run
 from tests.support import live_cast
@@ -193,7 +194,7 @@ class Played:
 
 
 async def warmed(open_models: OpenModels, size: int = 64) -> WorkerProcess:
-    worker = WorkerProcess(open_models)
+    worker = WorkerProcess(spawn(open_models))
     await worker.warm("ava", size)
     return worker
 
