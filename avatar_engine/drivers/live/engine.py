@@ -28,6 +28,7 @@ from avatar_engine.drivers.live.interface import Full, Performance, SessionOptio
 from avatar_engine.drivers.live.meters import Meters
 from avatar_engine.drivers.live.performance import LivePerformance
 from avatar_engine.drivers.live.surroundings import Surroundings
+from avatar_engine.drivers.live.tidy import Tidy
 from avatar_engine.drivers.live.webrtc.encoders import open_encoder, processor_seconds
 from avatar_engine.drivers.live.webrtc.ice import IceServer, NetworkOptions
 from avatar_engine.drivers.live.webrtc.peers import Peers
@@ -128,6 +129,7 @@ class LiveEngine:
         self.worker_s: dict[int, float] = {}
         "Seconds that one frame takes of the worker that all sessions share; empty where each has its own."
         self._meters = Meters()
+        self._tidy = Tidy()
         self._sessions: set[LivePerformance] = set()
         self._opening: list[int] = []
         self._closed = False
@@ -215,6 +217,7 @@ class LiveEngine:
         """See interface.Engine. Fine to call twice."""
         self._closed, self.ready = True, False
         await asyncio.gather(*(session.close("the server is going down") for session in list(self._sessions)))
+        self._tidy.close()
         if self._shared is not None:
             self._shared.end()
         if self._pool is not None:
@@ -234,6 +237,8 @@ class LiveEngine:
 
     def _forget(self, session: Performance) -> None:
         self._sessions = {other for other in self._sessions if other is not session}
+        if not self._closed:
+            self._tidy.soon()
 
     def _budget(self) -> float:
         """Processor seconds that this machine has in one frame's time."""
