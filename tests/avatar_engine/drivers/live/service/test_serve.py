@@ -24,8 +24,9 @@ sys.path.insert(0, {str(ROOT)!r})
 from tests.support.engine_fakes import FakeEngine
 from tests.support.live_server import NO_SPEECH
 from avatar_engine.drivers import cli
-from avatar_engine.drivers.live.service import serve
-serve.build = lambda options: (FakeEngine(pace=float(sys.argv[1])), NO_SPEECH)
+from avatar_engine.drivers.live.service import serve, start
+start.spawn = lambda models: None
+serve.build = lambda options, first_worker: (FakeEngine(pace=float(sys.argv[1])), NO_SPEECH)
 sys.exit(cli.main(["serve", "--port", "0", *sys.argv[2:]]))
 """
 
@@ -44,8 +45,12 @@ class Process:
         self.process = subprocess.Popen(
             [sys.executable, "-c", WITH_FAKE, str(pace), *words], stderr=subprocess.PIPE, text=True
         )
-        self.url = str(self.until("listening")["url"]).rstrip("/")
-        self.until("ready")
+        try:
+            self.url = str(self.until("listening")["url"]).rstrip("/")
+            self.until("ready")
+        except BaseException:
+            self.kill()  # one that did not start must not be blamed on a later test
+            raise
 
     def until(self, event: str) -> dict[str, object]:
         assert self.process.stderr is not None
@@ -67,6 +72,12 @@ class Process:
         except URLError as error:
             return int(getattr(error, "code", 0))
 
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        assert self.process.stderr is not None
+        self.process.stderr.close()
+
     def end(self) -> int:
         assert self.process.stderr is not None
         self.lines += [json.loads(line) for line in self.process.stderr]
@@ -79,10 +90,7 @@ def server(pace: float = 0.0, *words: str) -> Iterator[Process]:
     try:
         yield made
     finally:
-        made.process.kill()
-        made.process.wait()
-        assert made.process.stderr is not None
-        made.process.stderr.close()
+        made.kill()
 
 
 def output_of(script: str) -> str:
@@ -208,7 +216,7 @@ def test_an_engine_that_cannot_start_is_one_line() -> None:
         "from avatar_engine.errors import WeightsError\n"
         "engine = FakeEngine()\n"
         "engine.fault = WeightsError('the weights are damaged; install again')\n"
-        "serve.build = lambda options: (engine, NO_SPEECH)\nnothing =",
+        "serve.build = lambda options, first_worker: (engine, NO_SPEECH)\nnothing =",
     )
     done = subprocess.run(
         [sys.executable, "-c", script, "0"], capture_output=True, text=True, timeout=PATIENCE_S, check=False
