@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from audio2expr.noise_floor import NoiseFloor
+
 Float32 = NDArray[np.float32]
 
 SAMPLE_RATE = 16_000
@@ -43,6 +45,10 @@ VOICED_STRENGTH = 0.5
 "Least normalised autocorrelation of a voiced row."
 OCTAVE_TOLERANCE = 0.88
 "The shortest period whose peak reaches this share of the best one wins, or pitch falls an octave."
+LOUD_NOISE_SMOOTHING, LOUD_NOISE_BIAS = 0.3, 1.3
+"The energy of 25 ms of noise hardly flickers, so its least value is near its mean in the shortest pause."
+SNR_MOST_DB = 60.0
+"What is this far below the speech is no noise; and what is not known yet is none either."
 SILENT_DB = -58.0
 "Below this energy a row has no pitch."
 
@@ -95,13 +101,23 @@ _WINDOW_CORRELATION = np.fft.irfft(
 _WINDOW_CORRELATION = (_WINDOW_CORRELATION[: _LAG_HIGH + 2] / _WINDOW_CORRELATION[0]).astype(np.float32)
 
 
+def mel_power(windows: Float32) -> Float32:
+    """Power in mel bands. windows: pre-emphasised samples, float32 [k, WINDOW]; returns float32 [k,
+    N_MELS]."""
+    spectrum = np.fft.rfft(windows * _HANN, FFT_SIZE)
+    power = (spectrum.real**2 + spectrum.imag**2).astype(np.float32)
+    return np.asarray(power @ _MEL, np.float32)
+
+
+def cepstra(power: Float32) -> Float32:
+    """Mel-frequency cepstrum of mel power [k, N_MELS]; float32 [k, N_MFCC], in decibels."""
+    return np.asarray((10 * np.log10(power + np.float32(POWER_FLOOR))) @ _DCT, np.float32)
+
+
 def mfcc(windows: Float32) -> Float32:
     """Mel-frequency cepstrum. windows: pre-emphasised samples, float32 [k, WINDOW]. Returns float32 [k,
     N_MFCC], in decibels."""
-    spectrum = np.fft.rfft(windows * _HANN, FFT_SIZE)
-    power = (spectrum.real**2 + spectrum.imag**2).astype(np.float32)
-    decibels = 10 * np.log10(power @ _MEL + np.float32(POWER_FLOOR))
-    return np.asarray(decibels @ _DCT, np.float32)
+    return cepstra(mel_power(windows))
 
 
 def energy_db(windows: Float32) -> Float32:
@@ -151,6 +167,8 @@ class Block:
     "float32 [ROWS], the first cepstral coefficient in dB: high for dull sounds, low for bright ones."
     level_db: float
     "The running level of speech after this block."
+    snr_db: float
+    "That level over the steady noise, 0 .. SNR_MOST_DB."
 
 
 @dataclass(slots=True, eq=False)
@@ -173,6 +191,9 @@ class FrontEnd:
     mean: Float32 = field(init=False)
     mean_rows: float = field(init=False)
     recent: Float32 = field(init=False)
+    noise: NoiseFloor = field(init=False)
+    loud_noise: NoiseFloor = field(init=False)
+    "Of all bands together."
 
     PRIOR_ROWS = 80.0
     MEMORY_ROWS = 500.0
@@ -185,6 +206,8 @@ class FrontEnd:
         self.mean = self.prior_mean.copy()
         self.mean_rows = self.PRIOR_ROWS
         self.recent = np.zeros((N_DELTA_ROWS - 1, N_MFCC + 1), np.float32)
+        self.noise = NoiseFloor(N_MELS)
+        self.loud_noise = NoiseFloor(1, LOUD_NOISE_SMOOTHING, LOUD_NOISE_BIAS)
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> FrontEnd:
@@ -203,12 +226,18 @@ class FrontEnd:
                 sound[end - WINDOW : end] - np.float32(PRE_EMPHASIS) * sound[end - WINDOW - 1 : end - 1]
             )
             plain[row] = sound[end - PITCH_WINDOW : end]
-        cepstrum = mfcc(emphasised)
         energy = energy_db(np.ascontiguousarray(plain[:, -WINDOW:]))
+        cepstrum = cepstra(self.noise.push(mel_power(emphasised)))
+        self.loud_noise.push(np.asarray(10 ** (energy[:, None] / 10), np.float32))
         pitch_hz, strength = pitch(plain)
         self._follow(energy, cepstrum)
         features = self._normalised(cepstrum, energy, pitch_hz, strength)
-        return Block(features, energy, pitch_hz, cepstrum[:, 1].copy(), self.level_db)
+        return Block(features, energy, pitch_hz, cepstrum[:, 1].copy(), self.level_db, self._snr_db())
+
+    def _snr_db(self) -> float:
+        noise = float(self.loud_noise.power[0])
+        over = self.level_db - 10 * np.log10(noise) if noise > 0 else SNR_MOST_DB
+        return min(max(float(over), 0.0), SNR_MOST_DB)
 
     def _follow(self, energy: Float32, cepstrum: Float32) -> None:
         """Move the level and the mean cepstrum towards this block."""

@@ -25,6 +25,11 @@ RELEASE, VOWEL_RISE = 0.5, 0.15
 they open with the vowel, not behind it."""
 
 
+CLEAN_DB, NOISY_DB = 30.0, 15.0
+"""Speech over noise (its peaks: some 5 dB more than its mean) from which noise does not matter, and from
+which `noise_ease` counts in full."""
+
+
 class Opinions(NamedTuple):
     """Probabilities of one frame, by the net."""
 
@@ -47,6 +52,8 @@ class Sound(NamedTuple):
     "Of this frame or the next, the louder one."
     pitched: float
     "Largest share of rows with a pitch in one of the three frames: breath and hiss have none."
+    snr_db: float = CLEAN_DB
+    "How far the steady noise lies below the speech."
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +84,9 @@ class MouthConfig:
     "Frames below speech_off until it ends."
     noise_margin_db: float
     "How much louder than the noise before it speech begins; breaths and room noise are not."
+    noise_ease: float
+    """So much less evidence closes the lips in noise: it covers what tells closed lips from others, and the
+    net is less sure of all of them."""
     gap_row: tuple[float, ...]
     "How far a unit of each channel parts the lips (over the eye distance); the first channel is jawOpen."
     gap_at_rest: float
@@ -183,13 +193,14 @@ class Lips:
         mouth = mouth + pursed * (self._pursed_shape - mouth)
         bitten = _share(heard.bitten, config.bitten_from, config.bitten_full)
         mouth = mouth + bitten * (self._bitten_shape - mouth)
-        mouth = mouth + self._closed(heard) * (self._closed_shape - mouth)
+        mouth = mouth + self._closed(heard, sound.snr_db) * (self._closed_shape - mouth)
         amount = self.gate.push(heard.speech, heard.vowel, sound)
         return np.asarray(np.clip(mouth, 0, 1) * np.float32(amount), np.float32)
 
-    def _closed(self, heard: Opinions) -> np.float32:
+    def _closed(self, heard: Opinions, snr_db: float) -> np.float32:
         """How far the lips are shut, 0..1."""
         evidence = closure_evidence(heard.closed, heard.vowel)
+        evidence += self.config.noise_ease * float(_share(-snr_db, -CLEAN_DB, -NOISY_DB))
         if self._was_closed and heard.vowel > self._last_vowel + VOWEL_RISE:
             evidence -= RELEASE
         closed = _share(evidence, self.config.closed_from, self.config.closed_full)

@@ -132,7 +132,8 @@ class Audio2ExprStream:
         loudness_db = float(block.energy_db.max())
         louder_db = max(loudness_db, float(coming[0].energy_db.max()))
         pitched_rows = max(np.count_nonzero(b.pitch_hz) for b in (block, *coming))
-        weights = self._lips.push(mouth[0], heard, Sound(loudness_db, louder_db, pitched_rows / ROWS))
+        sound = Sound(loudness_db, louder_db, pitched_rows / ROWS, coming[-1].snr_db)
+        weights = self._lips.push(mouth[0], heard, sound)
         amount = self._lips.gate.amount
         manner = self._read_manner(self._prosody.push(block, heard.speech * amount, heard.vowel)[None])[0]
         pitched = block.pitch_hz[block.pitch_hz > 0]

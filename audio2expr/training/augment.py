@@ -26,13 +26,13 @@ class Strength:
     speed: float = 0.8
     colour: float = 0.8
     room: float = 0.4
-    noise: float = 0.75
+    noise: float = 0.85
     band: float = 0.3
     companding: float = 0.12
     clipping: float = 0.08
 
 
-LOUD_NOISE, LOUD_NOISE_DB, NOISE_DB = 0.5, (4, 20), (8, 45)
+LOUD_NOISE, LOUD_NOISE_DB, NOISE_DB = 0.65, (4, 18), (10, 45)
 "Share of the noises that a listener would complain of, and how far each kind is below the speech."
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from audio2expr.features import BLOCK, N_FEATURES, N_MFCC, ROWS, FrontEnd
+from audio2expr.features import BLOCK, N_FEATURES, N_MFCC, ROWS, Block, FrontEnd
 from audio2expr.stream import LOOKAHEAD_BLOCKS
 from audio2expr.training import corpus
 from audio2expr.training.augment import augment
@@ -41,10 +41,15 @@ def run_front_end(
     samples: np.ndarray, front_end: FrontEnd, more_blocks: int = LOOKAHEAD_BLOCKS
 ) -> np.ndarray:
     """Features of a whole sound, with silence behind it; float32 [rows, N_FEATURES]."""
+    return np.concatenate([block.features for block in blocks_of(samples, front_end, more_blocks)])
+
+
+def blocks_of(samples: np.ndarray, front_end: FrontEnd, more_blocks: int = LOOKAHEAD_BLOCKS) -> list[Block]:
+    """All that the front end says of a whole sound and of `more_blocks` of silence behind it."""
     n_blocks = -(-len(samples) // BLOCK) + more_blocks
     padded = np.zeros(n_blocks * BLOCK, np.float32)
     padded[: len(samples)] = samples
-    return np.concatenate([front_end.push(block).features for block in padded.reshape(n_blocks, BLOCK)])
+    return [front_end.push(block) for block in padded.reshape(n_blocks, BLOCK)]
 
 
 def normalisation(sessions: list[Session]) -> dict[str, list[float]]:

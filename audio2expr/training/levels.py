@@ -7,6 +7,7 @@ them. Made examples hold the shapes in place while the filmed clips move how far
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,10 +16,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from audio2expr.features import N_FEATURES, ROWS, FrontEnd
+from audio2expr.features import ROWS, Block, FrontEnd
 from audio2expr.mouth import Sound
 from audio2expr.stream import LOOKAHEAD_BLOCKS
-from audio2expr.training.dataset import Example, run_front_end
+from audio2expr.training.augment import Strength, augment
+from audio2expr.training.corpus import Session
+from audio2expr.training.dataset import Example, blocks_of, run_front_end
 from audio2expr.training.evaluate import speech_span
 from audio2expr.training.filmed import TOUCHING, wanted_gap
 from audio2expr.training.net import (
@@ -34,6 +37,8 @@ from audio2expr.training.shapes import GAP_AT_REST, GAP_ROW
 from audio2expr.training.targets import LipModel, RealClip, make_targets
 
 KEYS = ("weights", "closed", "speech", "voiced", "phone")
+NOISY = Strength(speed=0.0, noise=1.0)
+"Of the second copy of each clip: a read-out fitted on clean clips alone forgets closures in noise."
 
 
 @dataclass(frozen=True)
@@ -95,7 +100,7 @@ def fit_readout(
 
 @dataclass(frozen=True)
 class _Filmed:
-    """All clips one after the other, as a batch of one."""
+    """All clips one after the other, as a batch of one; each as it is, and once more in noise."""
 
     heard: Tensor
     "[1, n, wide]."
@@ -118,8 +123,7 @@ def _filmed(net: MouthNet, clips: list[RealClip], config: dict[str, list[float]]
     parts: dict[str, list[Tensor]] = {name: [] for name in names}
     lips = LipModel.load()
     phone_shapes = lips.shapes()
-    for clip in clips:
-        samples, _ = soundfile.read(clip.samples_path, dtype="float32")
+    for clip, samples in _sounds(clips):
         hidden = _hidden(net, run_front_end(samples, FrontEnd.from_config(config)))
         n = min(len(hidden), len(clip.gap))
         target = make_targets(clip.phones, n, lips, phone_shapes)
@@ -137,6 +141,16 @@ def _filmed(net: MouthNet, clips: list[RealClip], config: dict[str, list[float]]
         for name, values in measured.items():
             parts[name].append(torch.from_numpy(values))
     return _Filmed(**{name: torch.cat(values)[None] for name, values in parts.items()})
+
+
+def _sounds(clips: list[RealClip]) -> Iterator[tuple[RealClip, np.ndarray]]:
+    """Each clip with its sound, and with its sound in noise."""
+    random = np.random.default_rng(11)
+    read = [np.asarray(soundfile.read(c.samples_path, dtype="float32")[0], np.float32) for c in clips]
+    sessions = [Session(c.name, sound, c.phones, []) for c, sound in zip(clips, read, strict=True)]
+    for clip, session in zip(clips, sessions, strict=True):
+        yield clip, session.samples
+        yield clip, augment(session, random, sessions, NOISY).samples
 
 
 def _real_loss(
@@ -169,18 +183,18 @@ class Heard:
     sounds: list[Sound]
 
 
-def sounds_of(rows: np.ndarray) -> list[Sound]:
-    """What is measured of each picture frame, out of feature rows that reach LOOKAHEAD_BLOCKS further."""
-    absolute, octaves = (rows[:, N_FEATURES - at].reshape(-1, ROWS) for at in (3, 2))
-    loudness_db = absolute.max(axis=1) * 25 - 50
-    pitched = (octaves != 0).mean(axis=1)
+def sounds_of(blocks: list[Block]) -> list[Sound]:
+    """What is measured of each picture frame, of blocks that reach LOOKAHEAD_BLOCKS further."""
+    loudness_db = [float(block.energy_db.max()) for block in blocks]
+    pitched = [np.count_nonzero(block.pitch_hz) / ROWS for block in blocks]
     return [
         Sound(
-            float(loudness_db[i]),
-            float(loudness_db[i : i + 2].max()),
-            float(pitched[i : i + 1 + LOOKAHEAD_BLOCKS].max()),
+            loudness_db[i],
+            max(loudness_db[i : i + 2]),
+            max(pitched[i : i + 1 + LOOKAHEAD_BLOCKS]),
+            blocks[i + LOOKAHEAD_BLOCKS].snr_db,
         )
-        for i in range(len(loudness_db) - LOOKAHEAD_BLOCKS)
+        for i in range(len(blocks) - LOOKAHEAD_BLOCKS)
     ]
 
 
@@ -191,20 +205,27 @@ def cross_fitted(
     config: dict[str, list[float]],
     closed_shape: np.ndarray,
     views: list[np.ndarray],
-) -> list[Heard]:
-    """What a net fitted on every other clip says about each.
+) -> tuple[list[Heard], list[Heard]]:
+    """What a net fitted on every other clip says about each, as it was recorded and in noise.
 
     Thresholds are chosen on these, since a read-out is too sure of the clips it was fitted on.
     """
-    heard: dict[str, Heard] = {}
+    clean: dict[str, Heard] = {}
+    noisy: dict[str, Heard] = {}
     for half in (0, 1):
         fitted = fit_readout(net, clips[half::2], examples, config, closed_shape)
-        for clip in clips[1 - half :: 2]:
-            samples, _ = soundfile.read(clip.samples_path, dtype="float32")
-            rows = run_front_end(samples, FrontEnd.from_config(config))
-            with torch.no_grad():
-                said = [fitted.read_out(_hidden(fitted, rows @ view)[None]) for view in views]
-            mouth = np.mean([weights[0].numpy() for weights, _, _ in said], axis=0)
-            opinions = np.mean([torch.sigmoid(logits[0]).numpy() for _, logits, _ in said], axis=0)
-            heard[clip.name] = Heard(mouth, opinions, sounds_of(rows))
-    return [heard[clip.name] for clip in clips]
+        for i, (clip, samples) in enumerate(_sounds(clips[1 - half :: 2])):
+            (noisy if i % 2 else clean)[clip.name] = _hear(fitted, samples, config, views)
+    return [clean[clip.name] for clip in clips], [noisy[clip.name] for clip in clips]
+
+
+def _hear(
+    net: MouthNet, samples: np.ndarray, config: dict[str, list[float]], views: list[np.ndarray]
+) -> Heard:
+    blocks = blocks_of(samples, FrontEnd.from_config(config))
+    rows = np.concatenate([block.features for block in blocks])
+    with torch.no_grad():
+        said = [net.read_out(_hidden(net, rows @ view)[None]) for view in views]
+    mouth = np.mean([weights[0].numpy() for weights, _, _ in said], axis=0)
+    opinions = np.mean([torch.sigmoid(logits[0]).numpy() for _, logits, _ in said], axis=0)
+    return Heard(mouth, opinions, sounds_of(blocks))

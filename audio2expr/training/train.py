@@ -98,9 +98,10 @@ def fit_to_lips(
     """The net with its read-out fitted on real lips, and how nets fitted on half of the clips do on the
     other; its thresholds, by the same cross-validation, into `config`. Both only on clips that the net
     itself has not learned from."""
-    heard = cross_fitted(net, clips, made, config, closed_shape, two_heads(config["scale"]))
-    unseen, said = clips[1::2], heard[1::2]
-    config["mouth"] |= operating_point.choose(unseen, said, MouthConfig.from_config(config["mouth"]))
+    clean, noisy = cross_fitted(net, clips, made, config, closed_shape, two_heads(config["scale"]))
+    unseen, said = clips[1::2], clean[1::2]
+    start = MouthConfig.from_config(config["mouth"])
+    config["mouth"] |= operating_point.choose(unseen, said, noisy[1::2], start)
     found = operating_point.tracks(unseen, said, MouthConfig.from_config(config["mouth"]))
     measured = operating_point.rounded(measure(found))
     return fit_readout(net, clips, made, config, closed_shape), {"grid_s1_even_cross_fitted": measured}
@@ -181,7 +182,8 @@ def base_config(
         "speech_on": 0.5,
         "speech_off": 0.35,
         "hold_frames": 3,
-        "noise_margin_db": 10.0,
+        "noise_margin_db": 6.0,
+        "noise_ease": 0.6,
         "gap_row": [GAP[name] for name in CHANNELS],
         "gap_at_rest": GAP_AT_REST,
         "least_vowel_gap": LEAST_VOWEL_GAP,
@@ -195,6 +197,8 @@ DATA = [
     {"name": "GRID, speaker 1, even clips: times and levels of lips, thresholds", "licence": "CC BY 4.0"},
     {"name": "LJSpeech LJ001-0001..0032, in the second stage", "licence": "public domain"},
     {"name": "LibriSpeech, six utterances of five readers, in the second stage", "licence": "CC BY 4.0"},
+    {"name": "asterisk-core-sounds-en, three prompts of four, second stage", "licence": "CC BY-SA 3.0"},
+    {"name": "Kokoro-82M's voices and mixtures of them, speaking", "licence": "Apache-2.0"},
     {"name": "ICT-FaceKit: lip gap of each shape", "licence": "MIT"},
 ]  # fmt: skip
 

@@ -18,6 +18,7 @@ import numpy as np
 
 from audio2expr import Audio2Expr
 from audio2expr.features import BLOCK, ROWS, Block
+from audio2expr.mouth import CLEAN_DB
 from audio2expr.stream import LOOKAHEAD_BLOCKS
 
 BASE = Path(__file__).parents[2] / "audio2expr" / "weights" / "base"
@@ -32,7 +33,7 @@ class FrontEndReplay:
 
     def push(self, samples: np.ndarray) -> Block:
         nothing = np.zeros(ROWS, np.float32)
-        return Block(next(self._blocks), nothing - 40, nothing, nothing, -40.0)
+        return Block(next(self._blocks), nothing - 40, nothing, nothing, -40.0, CLEAN_DB)
 
 
 def hear(model: Audio2Expr, features: np.ndarray) -> np.ndarray:

@@ -132,3 +132,13 @@ def test_digital_silence_forever_keeps_the_state_finite() -> None:
     assert np.isfinite(block.features).all()
     assert front_end.level_db >= front_end.LEVEL_LOWEST_DB
     assert len(front_end.history) == features.HISTORY
+
+
+@pytest.mark.parametrize("below_db", [15, 30, 45])
+def test_speech_over_steady_noise_is_measured_within_a_few_decibels(below_db: int) -> None:
+    times = np.arange(16_000 * 4) / 16_000
+    words = np.sin(2 * np.pi * 200 * times) * 0.2 * (times % 0.5 < 0.3)  # -17 dB
+    noise = np.random.default_rng(3).normal(size=len(times)) * 10 ** ((-17 - below_db) / 20)
+    heard = blocks((words + noise).astype(np.float32))
+    assert heard[8].snr_db == features.SNR_MOST_DB  # not known yet
+    assert np.median([block.snr_db for block in heard[25:]]) == pytest.approx(below_db, abs=4)

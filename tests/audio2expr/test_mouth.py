@@ -25,6 +25,7 @@ CONFIG = MouthConfig(
     speech_off=0.25,
     hold_frames=3,
     noise_margin_db=10.0,
+    noise_ease=0.5,
     gap_row=(0.3, -0.4),
     gap_at_rest=0.01,
     least_vowel_gap=0.03,
@@ -105,6 +106,14 @@ def test_whatever_was_heard_five_quiet_frames_shut_the_gate_for_good(
         assert 0 <= push(gate, speech, vowel, loudness_db) <= 1
     amounts = [push(gate, *frame) for frame in silence]
     assert amounts[4:] == [0.0] * len(amounts[4:])
+
+
+def test_less_evidence_closes_the_lips_in_noise() -> None:
+    weak = Opinions(closed=0.35, speech=1.0, vowel=0.2, pursed=0.0)  # evidence .36, below CONFIG's .4
+    gaps = [opened().push(WIDE, weak, LOUD._replace(snr_db=snr)) for snr in (60, 30, 27, 15, 5)]
+    jaws = [float(gap[0]) for gap in gaps]
+    assert jaws[0] == jaws[1] == pytest.approx(0.8)
+    assert jaws[1] > jaws[2] > jaws[3] == jaws[4] == pytest.approx(0.0)
 
 
 def test_lips_are_closed_where_closed_lips_are_likelier_than_a_vowel() -> None:

@@ -10,7 +10,7 @@ from audio2expr.prosody import N_PROSODY, Prosody
 
 def block(pitch_hz: float, energy_db: float) -> Block:
     rows = np.full(4, energy_db, np.float32)
-    return Block(np.zeros((4, 53), np.float32), rows, np.full(4, pitch_hz, np.float32), rows * 0, -20.0)
+    return Block(np.zeros((4, 53), np.float32), rows, np.full(4, pitch_hz, np.float32), rows * 0, -20.0, 30.0)
 
 
 def test_louder_and_higher_than_before_is_heard_and_then_becomes_the_habit() -> None:

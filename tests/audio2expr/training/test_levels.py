@@ -49,9 +49,11 @@ def test_thresholds_are_chosen_on_clips_the_read_out_never_saw(tmp_path: Path) -
     clips = load_grid(make_grid(tmp_path / "grid"), None)
     net = MouthNet(NetConfig.tiny()).eval()
     view = np.eye(53, dtype=np.float32)
-    heard = cross_fitted(net, clips, examples, CONFIG, shapes[PHONE_INDEX["b"]], [view])
-    assert len(heard) == len(clips)
-    for said in heard:
+    clean, noisy = cross_fitted(net, clips, examples, CONFIG, shapes[PHONE_INDEX["b"]], [view])
+    assert len(clean) == len(noisy) == len(clips)
+    for said, hushed in zip(clean, noisy, strict=True):
+        assert not np.array_equal(said.opinions, hushed.opinions[: len(said.opinions)])
+    for said in clean + noisy:
         assert said.opinions.shape == (len(said.weights), len(OPINIONS))
         assert len(said.sounds) == len(said.weights)
         assert (said.opinions >= 0).all() and (said.opinions <= 1).all()
