@@ -3,8 +3,8 @@
     python -m audio2expr.training.lookahead --work data/audio --grid GRID [--steps 800] [--plot OUT.png]
 
 Trains on examples that `audio2expr.training.train` left in --work; measures phones and closures on voices
-that are never trained on, and the aperture against filmed lips that nothing here was fitted on. The last
-line is JSON.
+that are never trained on, and the aperture against the lips of the even GRID clips, which no net here learned
+from, though the levels of its targets (lips.json) are theirs. The last line is JSON.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ import numpy as np
 import soundfile
 import torch
 
-from audio2expr.features import ROWS, FrontEnd
+from audio2expr.features import FrontEnd
 from audio2expr.mouth import closure_evidence
 from audio2expr.training import dataset
 from audio2expr.training.batches import Material
 from audio2expr.training.dataset import Example
 from audio2expr.training.evaluate import Track, measure
-from audio2expr.training.loop import Schedule, held_out_accuracy, train_mouth
+from audio2expr.training.loop import Schedule, held_out_accuracy, train_mouth, whole_session
 from audio2expr.training.net import MouthNet, NetConfig
 from audio2expr.training.phones import PHONE_INDEX
 from audio2expr.training.shapes import GAP_AT_REST, GAP_ROW
@@ -37,11 +37,8 @@ FALSE_SHARE = 0.01
 
 def heard(net: MouthNet, rows: np.ndarray, n_frames: int, ahead: int) -> tuple[np.ndarray, np.ndarray]:
     """Aperture and evidence of closed lips of each frame, both float64 [n_frames]."""
-    past = net.config.window_rows - (1 + ahead) * ROWS
-    rows = rows.astype(np.float32)[: (n_frames + ahead) * ROWS]
-    missing = max(0, (n_frames + ahead) * ROWS - len(rows))
     with torch.no_grad():
-        mouth, opinions, _ = net(torch.from_numpy(np.pad(rows, [(past, missing), (0, 0)]))[None])
+        mouth, opinions, _ = net(whole_session(net, rows, n_frames, ahead))
     said = torch.sigmoid(opinions[0]).numpy()
     evidence = np.array([closure_evidence(float(v[0]), float(v[2])) for v in said])
     return mouth[0].numpy() @ GAP_ROW + GAP_AT_REST, evidence

@@ -110,19 +110,25 @@ def _moving_average(average: torch.Tensor, new: torch.Tensor, count: torch.Tenso
     return average + (new - average) * (1 - min(0.998, (1 + n) / (10 + n)))
 
 
+def whole_session(net: MouthNet, rows: np.ndarray, n_frames: int, lookahead_blocks: int) -> torch.Tensor:
+    """What the net reads to say something of each of `n_frames`: rows [rows, N_FEATURES] with zeros before
+    them and, where they end too early, behind; float32 [1, padded rows, N_FEATURES]."""
+    past = net.config.window_rows - (1 + lookahead_blocks) * ROWS
+    rows = rows.astype(np.float32)[: (n_frames + lookahead_blocks) * ROWS]
+    missing = max(0, (n_frames + lookahead_blocks) * ROWS - len(rows))
+    return torch.from_numpy(np.pad(rows, [(past, missing), (0, 0)]))[None]
+
+
 @torch.no_grad()
 def held_out_accuracy(net: MouthNet, examples: list[Example], lookahead_blocks: int) -> dict[str, float]:
     """Phones named right, and closed frames found and falsely seen, on voices never trained on."""
     if not examples:
         return {}
     net.eval()
-    past = net.config.window_rows - (1 + lookahead_blocks) * ROWS
     right = frames = found = shut = false = 0.0
     for example in examples[:: max(1, len(examples) // 10)]:
         n = len(example.closed)
-        rows = example.features.astype(np.float32)[: (n + lookahead_blocks) * ROWS]
-        missing = max(0, (n + lookahead_blocks) * ROWS - len(rows))
-        _, opinions, phones = net(torch.from_numpy(np.pad(rows, [(past, missing), (0, 0)]))[None])
+        _, opinions, phones = net(whole_session(net, example.features, n, lookahead_blocks))
         spoken = torch.from_numpy(example.phone) != PHONE_INDEX["sil"]
         right += float((phones[0].argmax(-1) == torch.from_numpy(example.phone))[spoken].sum())
         frames += float(spoken.sum())
