@@ -2,7 +2,7 @@
 
     python -m audio2expr.training.train --out audio2expr/weights/base --work data/audio \\
         --texts BRIGHTER/train --grid GRID --face-model ict_facekit.npz \\
-        --read-speech LJSPEECH --untexted-speech LIBRISPEECH
+        --read-speech LJSPEECH --untexted-speech LIBRISPEECH --prompts /usr/share/asterisk/sounds
 
 Needs espeak-ng, flite and festival (Debian packages; see voices.py) and, for read speech, pocketsphinx. With
 `--grid` the lip model, the read-out and the thresholds are fitted on its even clips; without it the fitted
@@ -25,6 +25,7 @@ import torch
 from audio2expr.model import MOUTH_FILE
 from audio2expr.mouth import MouthConfig
 from audio2expr.training import corpus, dataset, manner, operating_point
+from audio2expr.training.aligner import Aligner
 from audio2expr.training.augment import quiet_session
 from audio2expr.training.batches import Material, two_heads
 from audio2expr.training.corpus import Session
@@ -36,7 +37,8 @@ from audio2expr.training.levels import cross_fitted, fit_readout
 from audio2expr.training.loop import Schedule, train_mouth
 from audio2expr.training.net import MouthNet, NetConfig
 from audio2expr.training.phones import PHONE_INDEX
-from audio2expr.training.read_speech import load_prompts, load_read_speech, load_untexted_speech
+from audio2expr.training.prompts import load_prompts
+from audio2expr.training.read_speech import load_read_speech, load_untexted_speech
 from audio2expr.training.shapes import (
     ARKIT_NAMES,
     CHANNELS,
@@ -54,8 +56,10 @@ SETTLE_RATE = 0.5
 TUNE_RATE = 1e-3
 "Learning rate where the net begins as a trained one."
 QUIET_IMPORTANCE, READ_VARIANTS = 2.5, 4
-READ_IMPORTANCE = {"read": 3.0, "untexted": 4.0, "prompts": 2.5}
+READ_IMPORTANCE = {"read": 3.0, "untexted": 4.0, "prompts": 1.2}
 "How often extra material is drawn, against made speech; how many damaged copies of each reading there are."
+HOLD = ("train_000", "train_005", "train_009")
+"Shards that the aligner goes on hearing while it learns the voices of prompts."
 FILMED_IMPORTANCE, FILMED_VARIANTS = 6.0, 6
 ESPEAK_IMPORTANCE, NATURAL_IMPORTANCE = 0.6, 2.5
 
@@ -131,7 +135,7 @@ def extra_material(args: argparse.Namespace, front_end: dict[str, list[float]], 
     sources: dict[str, tuple[Path | None, Callable[[Path], list[Session]]]] = {
         "read": (args.read_speech, load_read_speech),
         "untexted": (args.untexted_speech, load_untexted_speech),
-        "prompts": (args.prompts, lambda sounds: _prompts(sounds, args.prompts_text)),
+        "prompts": (args.prompts, lambda sounds: _prompts(sounds, args)),
     }
     for name, (folder, load) in sources.items():
         if folder:
@@ -150,8 +154,14 @@ def extra_material(args: argparse.Namespace, front_end: dict[str, list[float]], 
     return Material(examples, np.array(importance), [], front_end["scale"])
 
 
-def _prompts(sounds: Path, transcript: Path) -> list[Session]:
-    return load_prompts(sounds, transcript, "en-us", held_out=False, key=f"prompts:{sounds.name}")
+def _prompts(sounds: Path, args: argparse.Namespace) -> list[Session]:
+    """The prompts to train on; the others go into a shard of their own, to be measured with."""
+    made = [f for f in sorted((args.work / "corpus").glob("*_*.npz")) if f.stem[:5] in ("train", "natur")]
+    aligner = Aligner.learn(s for f in made for s in corpus.load(f))
+    held = [s for f in made if f.stem in HOLD for s in corpus.load(f)]
+    taught, kept = load_prompts(aligner, held, sounds, args.prompts_text)
+    corpus.save(kept, args.work / "corpus" / "held_out_prompts.npz")
+    return taught
 
 
 PURSED_GAP = 0.026
@@ -197,7 +207,7 @@ DATA = [
     {"name": "GRID, speaker 1, even clips: times and levels of lips, thresholds", "licence": "CC BY 4.0"},
     {"name": "LJSpeech LJ001-0001..0032, in the second stage", "licence": "public domain"},
     {"name": "LibriSpeech, six utterances of five readers, in the second stage", "licence": "CC BY 4.0"},
-    {"name": "asterisk-core-sounds-en, three prompts of four, second stage", "licence": "CC BY-SA 3.0"},
+    {"name": "asterisk-core-sounds-{en,es,fr,it,ru}, three prompts of four", "licence": "CC BY-SA 3.0"},
     {"name": "Kokoro-82M's voices and mixtures of them, speaking", "licence": "Apache-2.0"},
     {"name": "ICT-FaceKit: lip gap of each shape", "licence": "MIT"},
 ]  # fmt: skip
@@ -227,8 +237,10 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--read-speech", type=Path, help="folder of read speech in LJSpeech's layout")
     parser.add_argument("--start", type=Path, help="weights folder to train on from, instead of stage one")
     parser.add_argument("--natural-minutes", type=float, default=0.0, help="of Kokoro's voices")
-    parser.add_argument("--prompts", type=Path, help="folder of English prompts NAME.g722")
-    parser.add_argument("--prompts-text", type=Path, help="their transcript, lines `NAME: text`")
+    parser.add_argument("--prompts", type=Path, help="folder of asterisk-core-sounds-*-g722's voices")
+    parser.add_argument(
+        "--prompts-text", type=Path, default=Path("/usr/share/doc"), help="folder of those packages' texts"
+    )
     parser.add_argument("--bfloat16", action="store_true", help="for processors that have it")
     parser.add_argument("--tiny", action="store_true", help="a net of a few thousand parameters, for tests")
     parser.add_argument("--seed", type=int, default=Schedule.seed)

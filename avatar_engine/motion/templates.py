@@ -10,8 +10,9 @@ ARKit weights. An intensity of 1 is the strongest face that still looks felt:
 
 Pairs that people mix up are kept apart where they are told apart (Smith, Cottrell, Gosselin & Schyns,
 Psychological Science 16, 2005): fear from surprise by brows drawn together and stretched lips (Gosselin &
-Simard, J. Genetic Psychology 160, 1999: mostly taken for surprise without them), disgust from anger by raised
-upper lip and narrowed eyes against lips pressed under wide ones.
+Simard, J. Genetic Psychology 160, 1999: mostly taken for surprise without them), disgust from anger by a
+wrinkled nose, raised upper lip and narrowed eyes against lips pressed under wide ones. Disgust keeps its lips
+shut (the chin is raised, 17): apart, they show teeth and gums, and that is a snarl.
 
 Mixed emotions are the union of the units of both (Du, Tao & Martinez 2014: happily surprised is 1+2+12+25),
 each ruling the half of the face in which it is recognised: smiles and sneers the lower one, fear, anger and
@@ -38,8 +39,9 @@ TEMPLATES: dict[str, dict[str, float]] = {
               "mouthRollLower": 0.3, "mouthFrown": 0.4, "mouthShrugLower": 0.2, "jawForward": 0.2},
     "fear": {"browInnerUp": 0.95, "browOuterUp": 0.2, "browDown": 0.45, "eyeWide": 0.95, "mouthStretch": 0.95,
              "mouthLowerDown": 0.4, "mouthUpperUp": 0.05, "jawOpen": 0.12},
-    "disgust": {"noseSneer": 0.85, "browDown": 0.5, "mouthUpperUp": 0.45, "mouthFrown": 0.4,
-                "cheekSquint": 0.5, "eyeSquint": 0.65, "mouthShrugLower": 0.5},
+    "disgust": {"noseSneer": 0.95, "browDown": 0.7, "mouthUpperUp": 0.2, "mouthFrown": 0.75,
+                "cheekSquint": 0.75, "eyeSquint": 0.85, "mouthShrugLower": 0.85, "mouthShrugUpper": 0.25,
+                "mouthClose": 0.09},
     "surprise": {"browInnerUp": 0.95, "browOuterUp": 0.9, "eyeWide": 0.8, "jawOpen": 0.4,
                  "mouthFunnel": 0.15},
 }  # fmt: skip
@@ -49,7 +51,7 @@ HEAD_DEGREES: dict[str, tuple[float, float, float]] = {
     "sadness": (1.0, -5.5, 2.5),
     "anger": (0.0, -2.8, 0.0),
     "fear": (1.0, 1.6, -0.8),
-    "disgust": (3.5, 1.4, -1.8),
+    "disgust": (5.0, 2.0, -2.2),
     "surprise": (0.0, 2.8, 0.0),
 }
 """Yaw, pitch, roll: heads hang in sadness, lower in anger, rise in surprise and turn from what disgusts
