@@ -103,12 +103,14 @@ class Aligner:
         self.net, self.log_prior = net, log_prior
 
     @classmethod
-    def learn(cls, sessions: Iterable[Session], *, steps: int = 1500, seed: int = 0) -> Aligner:
+    def learn(
+        cls, sessions: Iterable[Session], *, steps: int = 1500, seed: int = 0, width: int = 160
+    ) -> Aligner:
         """From speech whose phones have times."""
         torch.manual_seed(seed)
         heard = Heard(sessions)
         counts = np.bincount(np.concatenate(heard.labels), minlength=len(PHONES)) + 1.0
-        aligner = cls(PhoneNet(), np.log(counts / counts.sum()))
+        aligner = cls(PhoneNet(width), np.log(counts / counts.sum()))
         aligner._train([heard], steps, 2e-3, seed)
         return aligner
 

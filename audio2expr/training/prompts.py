@@ -28,8 +28,8 @@ PROMPT_S = (0.7, 20.0)
 "Shorter ones are letters and numerals cut close; longer ones stray from their transcripts."
 HELD_OUT_PERCENT = 25
 MISFIT = 2.0
-"""Prompts that fit their transcript worse than this (nats a row that the told phones are less likely than the
-likeliest ones, to an aligner that does not know the voice) are left out: 4 to 16 of 100, median 1.0 to 1.4."""
+"""Prompts that fit their transcript worse than this, in nats a row (see Aligner.misfit), to an aligner that
+does not know the voice, are left out: 1 to 15 of 100, where the median is 1.0 to 1.4."""
 PAD_S = 0.5
 
 

@@ -91,10 +91,14 @@ def _sentence(random: np.random.Generator) -> list[str]:
     return [n for i, n in enumerate(names) if i == 0 or n != names[i - 1]] + [SILENCE]
 
 
+def _spoken(phones: list[Phone]) -> list[Phone]:
+    return [p for p in phones if p.name != SILENCE]
+
+
 @pytest.fixture(scope="module")
 def aligner() -> Aligner:
     random = np.random.default_rng(1)
-    return Aligner.learn([_said(_sentence(random), random) for _ in range(12)], steps=60)
+    return Aligner.learn([_said(_sentence(random), random) for _ in range(12)], steps=80, width=24)
 
 
 def _words(phones: list[Phone]) -> list[list[str]]:
@@ -133,10 +137,11 @@ def test_a_voice_is_learned_without_forgetting(aligner: Aligner) -> None:
     random = np.random.default_rng(4)
     made = [_said(_sentence(random), random) for _ in range(6)]
     own = [_said(_sentence(random), random) for _ in range(3)]
-    adapted = aligner.adapted(Heard(made), [(s.samples, _words(s.phones)) for s in own], steps=10)
+    adapted = aligner.adapted(Heard(made), [(s.samples, _words(s.phones)) for s in own], steps=20)
     for said in (*own, *made):
         found = adapted.align(said.samples, _words(said.phones))
-        assert [p.name for p in found] == [p.name for p in said.phones]
+        pairs = zip(_spoken(found), _spoken(said.phones), strict=True)
+        assert np.median([abs(a.start_s - b.start_s) for a, b in pairs]) < 0.02
     assert adapted.net is not aligner.net
 
 
