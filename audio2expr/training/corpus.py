@@ -27,6 +27,8 @@ from audio2expr.training.voices import (
     voice_of,
 )
 
+PAD_S = 0.5
+"Silence before and after a recording."
 UTTERANCES = 5
 "In a session."
 STYLED_SHARE = 0.6
@@ -66,6 +68,16 @@ def join(utterances: list[Utterance], random: np.random.Generator) -> Session:
         styles.append((time_s, time_s + duration_s, utterance.voice.style))
         time_s += duration_s
     return Session(utterances[0].voice.key, np.concatenate(parts), phones, styles)
+
+
+def padded(key: str, samples: np.ndarray, phones: list[Phone]) -> Session:
+    """A recording, float32 [n] at 16 kHz, and its phones as a session: at an even level, with PAD_S of digital
+    silence on either side."""
+    moved = [Phone(p.start_s + PAD_S, p.end_s + PAD_S, p.name) for p in phones]
+    end_s = moved[-1].end_s
+    phones = [Phone(0, moved[0].start_s, SILENCE), *moved, Phone(end_s, end_s + PAD_S, SILENCE)]
+    sound = np.pad(samples * np.float32(0.5 / np.abs(samples).max()), int(PAD_S * SAMPLE_RATE))
+    return Session(key, sound, phones, [])
 
 
 def make_session(

@@ -18,8 +18,8 @@ from typing import NamedTuple
 import numpy as np
 
 from audio2expr.training.aligner import Aligner, Heard
-from audio2expr.training.corpus import Session
-from audio2expr.training.phones import SILENCE, Phone, from_ipa
+from audio2expr.training.corpus import Session, padded
+from audio2expr.training.phones import from_ipa
 from audio2expr.training.synth import SAMPLE_RATE
 
 SPELLED_BY = {"en": "en-us", "es": "es-419", "fr": "fr-fr", "it": "it", "ru": "ru"}
@@ -30,7 +30,6 @@ HELD_OUT_PERCENT = 25
 MISFIT = 2.0
 """Prompts that fit their transcript worse than this, in nats a row (see Aligner.misfit), to an aligner that
 does not know the voice, are left out: 1 to 15 of 100, where the median is 1.0 to 1.4."""
-PAD_S = 0.5
 
 
 class Prompt(NamedTuple):
@@ -108,12 +107,3 @@ def read_g722(path: Path) -> np.ndarray:
     with av.open(str(path), format="g722") as file:
         frames = [frame.to_ndarray().ravel() for frame in file.decode(audio=0)]
     return np.concatenate(frames).astype(np.float32) / 32768
-
-
-def padded(key: str, samples: np.ndarray, phones: list[Phone]) -> Session:
-    """A recording at an even level, with PAD_S of digital silence on either side."""
-    moved = [Phone(p.start_s + PAD_S, p.end_s + PAD_S, p.name) for p in phones]
-    end_s = moved[-1].end_s
-    phones = [Phone(0, moved[0].start_s, SILENCE), *moved, Phone(end_s, end_s + PAD_S, SILENCE)]
-    sound = np.pad(samples * np.float32(0.5 / np.abs(samples).max()), int(PAD_S * SAMPLE_RATE))
-    return Session(key, sound, phones, [])

@@ -15,9 +15,8 @@ import numpy as np
 import soundfile
 import soxr
 
-from audio2expr.training.corpus import Session
+from audio2expr.training.corpus import Session, padded
 from audio2expr.training.phones import SILENCE, Phone, from_arpabet, split_diphthongs
-from audio2expr.training.prompts import padded
 from audio2expr.training.synth import SAMPLE_RATE
 
 ALIGNMENT_STEP_S = 0.01

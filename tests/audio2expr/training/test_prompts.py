@@ -15,8 +15,9 @@ pytest.importorskip("torch")
 
 
 from audio2expr.training.aligner import Aligner
+from audio2expr.training.corpus import padded
 from audio2expr.training.phones import SILENCE, Phone
-from audio2expr.training.prompts import is_held_out, load_prompts, padded, read_g722, read_prompts, words_of
+from audio2expr.training.prompts import is_held_out, load_prompts, read_g722, read_prompts, words_of
 
 RATE = 16_000
 needs_espeak = pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="espeak-ng is not installed")
