@@ -71,8 +71,8 @@ def join(utterances: list[Utterance], random: np.random.Generator) -> Session:
 
 
 def padded(key: str, samples: np.ndarray, phones: list[Phone]) -> Session:
-    """A recording, float32 [n] at 16 kHz, and its phones as a session: at an even level, with PAD_S of digital
-    silence on either side."""
+    """A recording, float32 [n] at 16 kHz, and its phones as a session: at an even level, with PAD_S of
+    digital silence on either side."""
     moved = [Phone(p.start_s + PAD_S, p.end_s + PAD_S, p.name) for p in phones]
     end_s = moved[-1].end_s
     phones = [Phone(0, moved[0].start_s, SILENCE), *moved, Phone(end_s, end_s + PAD_S, SILENCE)]
