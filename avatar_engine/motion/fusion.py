@@ -85,7 +85,28 @@ class Region:
 
 REGIONS = {
     "jaw": Region(("jaw", "tongue"), 1.0, 0.0, 1.0, 0.0),
-    "lips": Region(("mouth",), 1.0, 0.7, 1.0, 0.0),
+    "lips": Region(
+        (
+            "mouthDimple",
+            "mouthFrown",
+            "mouthFunnel",
+            "mouthLeft",
+            "mouthLower",
+            "mouthPress",
+            "mouthPucker",
+            "mouthRight",
+            "mouthRoll",
+            "mouthSmile",
+            "mouthStretch",
+            "mouthUpper",
+        ),
+        1.0,
+        0.7,
+        1.0,
+        0.0,
+    ),
+    # the chin that holds sad or disgusted lips together lets go of those that speak
+    "seal": Region(("mouthShrug", "mouthClose"), 1.0, 0.3, 1.0, 0.0),
     "cheeks": Region(("cheek", "nose"), 1.0, 0.9, 1.0, 0.012),
     "brows": Region(("brow",), 0.3, 1.0, 1.0, 0.035),
     "lids": Region(("eyeSquint", "eyeWide"), 0.3, 1.0, 1.0, 0.02),

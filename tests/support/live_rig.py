@@ -25,6 +25,8 @@ from tests.support.live_cast import SketchedCast
 from tests.support.session_fakes import split
 
 T = TypeVar("T")
+DELAY = 0.14
+"Lookahead of the fakes and the playout delay."
 
 
 class _Patience(selectors.DefaultSelector):  # type: ignore[misc, valid-type]
@@ -225,3 +227,7 @@ class Rig:
 
 def pcm(samples: np.ndarray) -> bytes:
     return (samples * 32767).astype("<i2").tobytes()
+
+
+def tone(seconds: float, hz: float = 440.0, rate: int = 16_000) -> np.ndarray:
+    return (0.4 * np.sin(2 * np.pi * hz * np.arange(round(seconds * rate)) / rate)).astype(np.float32)

@@ -10,12 +10,13 @@ import numpy as np
 from avatar_engine.clock import SAMPLE_RATE, SAMPLES_PER_FRAME
 from avatar_engine.config import MotionOptions
 from avatar_engine.motion.mood import TextReading
-from avatar_engine.names import EMOTION_INDEX, EMOTION_NAMES
+from avatar_engine.names import ARKIT_INDEX, EMOTION_INDEX, EMOTION_NAMES
 from avatar_engine.session import Session, SessionParts
 from avatar_engine.types import AudioChunk, ExpressionFrame
 
 LOOKAHEAD = 1280
 SPEECH_NAMES = ("jawOpen", "mouthLowerDownLeft", "mouthLowerDownRight", "mouthPressLeft", "mouthPressRight")
+SMILE = ARKIT_INDEX["mouthSmileLeft"]
 
 
 @dataclass(frozen=True)
@@ -138,6 +139,11 @@ def silence(seconds: float) -> np.ndarray:
     return np.zeros(round(seconds * SAMPLE_RATE), dtype=np.float32)
 
 
+SPEECH = np.concatenate([silence(0.2), syllables(1.6), silence(0.5), syllables(1.1, seed=2)])
+TEXT = "I feel such joy today. And [anger:0.7] then it was gone. "
+"What is said in SPEECH."
+
+
 def push(session: Session, samples: np.ndarray) -> None:
     session.push_audio(AudioChunk(session.position, samples))
 
@@ -148,6 +154,10 @@ def run(session: Session, samples: np.ndarray) -> list[ExpressionFrame]:
     frames = session.advance()
     session.finish()
     return frames + session.advance()
+
+
+def weight(frames: list[ExpressionFrame], index: int) -> np.ndarray:
+    return np.array([frame.weights[index] for frame in frames])
 
 
 def assert_same_motion(a: list[ExpressionFrame], b: list[ExpressionFrame]) -> None:

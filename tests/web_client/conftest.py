@@ -18,7 +18,7 @@ import pytest
 
 from tests.support.chromium import FLAGS, SOUND_AT_ONCE
 
-FAKE = Path(__file__).parents[1] / "support" / "live_fake.py"
+ROOT = Path(__file__).parents[2]
 
 
 def missing(what: str) -> None:
@@ -48,7 +48,8 @@ class FakeServer:
 
 @pytest.fixture(scope="session")
 def live_fake() -> Iterator[FakeServer]:
-    process = subprocess.Popen([sys.executable, str(FAKE)], stdout=subprocess.PIPE, text=True)
+    command = [sys.executable, "-m", "tests.support.live_fake"]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     assert process.stdout
     with process:
         url = process.stdout.readline().strip()

@@ -5,69 +5,18 @@ from __future__ import annotations
 import asyncio
 import itertools
 import random
-from collections.abc import Coroutine
 from typing import Any
 
 import aioice.ice
-import numpy as np
 import pytest
 from aiortc.rtp import RtcpSrPacket
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from avatar_engine.drivers.live.interface import Full, Unsupported
-from avatar_engine.drivers.live.screen import KeyFrames
 from avatar_engine.drivers.live.webrtc import peers
-from avatar_engine.drivers.live.webrtc.encoders import Codec, SoundEncoder, open_encoder, video_frame
-from avatar_engine.drivers.live.webrtc.ice import IceServer, NetworkOptions
-from avatar_engine.drivers.live.webrtc.offers import read_fragment, read_offer
-from avatar_engine.drivers.live.webrtc.peers import Peers
+from avatar_engine.drivers.live.webrtc.ice import NetworkOptions
 from avatar_engine.drivers.live.webrtc.tracks import NTP_MINUS_UNIX
+from tests.support.small_studio import Studio, run
 from tests.support.viewers import Viewer
-
-LOOPBACK = NetworkOptions(addresses=("127.0.0.1",))
-
-
-class Studio:
-    """Sends a grey ramp and silence to its viewers, encoded once."""
-
-    def __init__(self, network: NetworkOptions = LOOPBACK, most: int = 8) -> None:
-        self.keys: dict[Codec, KeyFrames] = {"VP8": KeyFrames(), "H264": KeyFrames()}
-        self.asked: list[bool] = []
-        self.firsts: list[float] = []
-        self.key_frames = self.encoded = 0
-        self.peers = Peers(
-            network, most, lambda media_s: 5000.0 + media_s, self._want_key, self.firsts.append
-        )
-        self._task = asyncio.create_task(self._send())
-
-    def _want_key(self, codec: Codec, joined: bool) -> None:
-        self.asked.append(joined)
-        self.keys[codec].ask(asyncio.get_running_loop().time(), joined=joined)
-
-    async def _send(self) -> None:
-        encoders = {codec: open_encoder(codec, 256) for codec in ("VP8", "H264")}
-        opus, slot = SoundEncoder(), 0
-        while True:
-            for codec in self.peers.codecs:
-                picture = video_frame(np.full((384, 256), 60 + slot % 100, np.uint8))
-                key = self.keys[codec].take(asyncio.get_running_loop().time())
-                packet = encoders[codec].encode(picture, slot, key=key)
-                self.encoded += 1
-                self.key_frames += packet.is_keyframe
-                self.peers.send_picture(codec, packet)
-            for half in range(2):
-                self.peers.send_sound(opus.encode(None, 2 * slot + half))
-            slot += 1
-            await asyncio.sleep(0.02)
-
-    async def close(self) -> None:
-        self._task.cancel()
-        await self.peers.close()
-
-
-def run(scene: Coroutine[Any, Any, None]) -> None:
-    asyncio.run(asyncio.wait_for(scene, 60))
 
 
 @pytest.mark.parametrize("codec", [None, "H264"])
@@ -346,78 +295,3 @@ def test_a_viewer_that_vanishes_without_a_word_is_noticed(by: str, monkeypatch: 
         await studio.close()
 
     run(scene())
-
-
-def offer_sdp() -> str:
-    async def make() -> str:
-        viewer = Viewer()
-        try:
-            return await viewer.offer()
-        finally:
-            await viewer.leave()
-
-    return asyncio.run(make())
-
-
-OFFER = offer_sdp()
-
-
-@pytest.mark.parametrize(
-    ("sdp", "message"),
-    [
-        ("", "does not begin with v=0"),
-        ("hello", "does not begin with v=0"),
-        ("v=0\r\n" + "a" * 70_000, "70005 characters, at most 65536"),
-        ("v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\n", "0 media sections"),
-        (OFFER.replace("a=ice-pwd", "a=x"), "ICE user name or password is missing"),
-        (OFFER.replace("a=fingerprint", "a=x"), "fingerprint"),
-        (OFFER.replace("recvonly", "sendonly"), "wants neither picture nor sound"),
-        (
-            OFFER.replace("VP8", "AV1").replace("H264", "VP9"),
-            "video codecs AV1, rtx, VP9; expected one of VP8, H264",
-        ),
-        (OFFER.replace("a=mid:", "a=x:"), "a=mid"),
-        (OFFER + "a=candidate:1 1 udp 1 192.0.2.1 9 typ host\r\n" * 101, "at most 100 are tried"),
-        (OFFER.replace("a=rtpmap:", "a=rtpmap:x"), "cannot be read"),
-        (OFFER.replace("m=audio", "m=smell"), "smell"),
-        (OFFER.replace("a=rtcp-mux", "a=x"), "cannot be answered"),
-    ],
-)
-def test_a_malformed_offer_is_refused_in_one_line(sdp: str, message: str) -> None:
-    async def scene() -> None:
-        studio = Studio()
-        with pytest.raises(ValueError, match=message) as refused:
-            await studio.peers.watch(sdp)
-        assert "\n" not in str(refused.value) and str(refused.value).startswith("SDP offer: ")
-        assert studio.peers.count == 0
-        await studio.close()
-
-    run(scene())
-
-
-@settings(max_examples=60, deadline=None)
-@given(
-    st.lists(st.tuples(st.integers(0, len(OFFER) - 1), st.characters()), max_size=30),
-    st.integers(1, len(OFFER)),
-)
-def test_damaged_offers_and_fragments_are_value_errors_or_fine(
-    damage: list[tuple[int, str]], length: int
-) -> None:
-    letters = list(OFFER[:length])
-    for place, letter in damage:
-        letters[place % length] = letter
-    for read in (read_offer, read_fragment):
-        try:
-            read("".join(letters))
-        except ValueError as error:
-            assert "\n" not in str(error)
-
-
-def test_network_options_are_checked_and_nobody_is_asked_by_default() -> None:
-    with pytest.raises(ValueError, match="must be a range within 1..65535, not 9-8"):
-        NetworkOptions(ports=(9, 8))
-    assert NetworkOptions().configuration().iceServers == []
-    (server,) = (
-        NetworkOptions((IceServer("turn:example.net:3478", "me", "secret"),)).configuration().iceServers
-    )
-    assert (server.urls, server.username, server.credential) == ("turn:example.net:3478", "me", "secret")

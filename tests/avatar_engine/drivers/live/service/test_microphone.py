@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.avatar_engine.drivers.live.service.test_control import refused, with_client
+from tests.support.live_scenes import refused, with_client
 from tests.support.live_server import Client, LiveServer
 
 PIECE = b"\1\0" * 800
