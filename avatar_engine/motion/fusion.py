@@ -83,31 +83,18 @@ class Region:
     "Standard deviation of the seeded noise."
 
 
+SPEAKING_LIPS = (
+    *("mouthDimple", "mouthFrown", "mouthFunnel", "mouthLeft", "mouthLower", "mouthPress", "mouthPucker"),
+    *("mouthRight", "mouthRoll", "mouthSmile", "mouthStretch", "mouthUpper"),
+)
 REGIONS = {
     "jaw": Region(("jaw", "tongue"), 1.0, 0.0, 1.0, 0.0),
-    "lips": Region(
-        (
-            "mouthDimple",
-            "mouthFrown",
-            "mouthFunnel",
-            "mouthLeft",
-            "mouthLower",
-            "mouthPress",
-            "mouthPucker",
-            "mouthRight",
-            "mouthRoll",
-            "mouthSmile",
-            "mouthStretch",
-            "mouthUpper",
-        ),
-        1.0,
-        0.7,
-        1.0,
-        0.0,
-    ),
+    "lips": Region(SPEAKING_LIPS, 1.0, 0.7, 1.0, 0.0),
     # the chin that holds sad or disgusted lips together lets go of those that speak
-    "seal": Region(("mouthShrug", "mouthClose"), 1.0, 0.3, 1.0, 0.0),
-    "cheeks": Region(("cheek", "nose"), 1.0, 0.9, 1.0, 0.012),
+    "seal": Region(("mouthShrug", "mouthClose"), 1.0, 0.1, 1.0, 0.0),
+    "cheeks": Region(("cheek",), 1.0, 0.9, 1.0, 0.012),
+    # a wrinkled nose lifts the upper lip: over speech that is a snarl
+    "nose": Region(("nose",), 1.0, 0.4, 1.0, 0.012),
     "brows": Region(("brow",), 0.3, 1.0, 1.0, 0.035),
     "lids": Region(("eyeSquint", "eyeWide"), 0.3, 1.0, 1.0, 0.02),
     "droop": Region(("eyeBlink",), 0.0, 1.0, 1.0, 0.0),

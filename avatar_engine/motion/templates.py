@@ -39,9 +39,9 @@ TEMPLATES: dict[str, dict[str, float]] = {
               "mouthRollLower": 0.3, "mouthFrown": 0.4, "mouthShrugLower": 0.2, "jawForward": 0.2},
     "fear": {"browInnerUp": 0.95, "browOuterUp": 0.2, "browDown": 0.45, "eyeWide": 0.95, "mouthStretch": 0.95,
              "mouthLowerDown": 0.4, "mouthUpperUp": 0.05, "jawOpen": 0.12},
-    "disgust": {"noseSneer": 0.95, "browDown": 0.7, "mouthUpperUp": 0.2, "mouthFrown": 0.75,
-                "cheekSquint": 0.75, "eyeSquint": 0.85, "mouthShrugLower": 0.85, "mouthShrugUpper": 0.25,
-                "mouthClose": 0.09},
+    "disgust": {"noseSneer": 0.8, "browDown": 0.75, "mouthUpperUp": 0.12, "mouthFrown": 0.65,
+                "cheekSquint": 0.65, "eyeSquint": 0.7, "mouthShrugLower": 0.55, "mouthShrugUpper": 0.15,
+                "mouthClose": 0.08},
     "surprise": {"browInnerUp": 0.95, "browOuterUp": 0.9, "eyeWide": 0.8, "jawOpen": 0.4,
                  "mouthFunnel": 0.15},
 }  # fmt: skip
