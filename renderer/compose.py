@@ -61,10 +61,10 @@ def make_textures(tensors: dict[str, Float32], shrink: int = 1) -> Textures:
     definition, for pictures of 512 / shrink pixels a side; shrink is 1 or 2."""
 
     def texture(name: str) -> Float32:
-        full = np.ascontiguousarray(2 * tensors[f"textures.{name}"][0].astype(np.float32).transpose(1, 2, 0))
+        full = np.ascontiguousarray(2 * tensors[f"textures.{name}"][0].transpose(1, 2, 0))
         return average(full, shrink)
 
-    plate = np.ascontiguousarray(2 * tensors["textures.plate"][0].astype(np.float32).transpose(1, 2, 0))
+    plate = np.ascontiguousarray(2 * tensors["textures.plate"][0].transpose(1, 2, 0))
     return Textures(
         shrink=shrink,
         plate=average(cv2.resize(plate, (SIZE, SIZE)), shrink),
@@ -72,7 +72,7 @@ def make_textures(tensors: dict[str, Float32], shrink: int = 1) -> Textures:
         face=texture("face"),
         rigid=tuple(texture(name) for name in RIGID_LAYERS),
         lids=texture("lids") if "textures.lids" in tensors else None,
-        hair_motion=tensors["hair_motion"].astype(np.float32),
+        hair_motion=tensors["hair_motion"],
         feather=cv2.merge([average(box_feather(), shrink)] * 3),
     )
 

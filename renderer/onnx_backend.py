@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
-from safetensors import safe_open
 
 from renderer.compose import Composer, make_textures
 from renderer.geometry import Geometry, Guides
 from renderer.packing import OUTPUTS, Drawn, GuidePacker
 from renderer.rig import load_rig
+from renderer.tensors import read_tensors
 
 Float32 = NDArray[np.float32]
 UInt8 = NDArray[np.uint8]
@@ -31,8 +31,8 @@ class OnnxBackend:
         self._session = self._open(shrink)
         self.geometry = Geometry(load_rig(folder / "rig.safetensors"))
         self._tensors = folder / "generator.safetensors"
-        with safe_open(self._tensors, "numpy") as file:
-            self.packer = GuidePacker(file.get_tensor("guide_texture")[0].astype(np.float32))
+        guide = read_tensors(self._tensors, lambda name: name == "guide_texture")["guide_texture"]
+        self.packer = GuidePacker(guide[0])
         self.composer = self._make_composer(shrink)
 
     def _open(self, shrink: int) -> ort.InferenceSession:
@@ -53,10 +53,8 @@ class OnnxBackend:
         return other
 
     def _make_composer(self, shrink: int) -> Composer:
-        with safe_open(self._tensors, "numpy") as file:
-            wanted = [k for k in file.keys() if k.startswith("textures.") or k == "hair_motion"]  # noqa: SIM118
-            textures = make_textures({k: file.get_tensor(k) for k in wanted}, shrink)
-        return Composer(textures, self._threads)
+        wanted = read_tensors(self._tensors, lambda name: name.startswith(("textures.", "hair_motion")))
+        return Composer(make_textures(wanted, shrink), self._threads)
 
     def network(self, controls: Float32, guides: Guides) -> Drawn:
         """What the network draws for one frame."""

@@ -118,5 +118,5 @@ def load_rig(path: Path) -> Rig:
             names=tuple(json.loads(facts["names"])),
             groups=tuple(json.loads(facts["groups"])),
             mean=file.get_tensor("mean"),
-            coefficients=file.get_tensor("coefficients"),
+            coefficients=file.get_tensor("coefficients").astype(np.float32),
         )

@@ -9,12 +9,12 @@ from typing import Any, TypeVar
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
 from torch import Tensor
 
 from renderer.backend import DeviceFull, Faces, Float32, UInt8
 from renderer.geometry import Geometry
 from renderer.rig import load_rig
+from renderer.tensors import read_tensors
 from renderer.torch_device import BatchSpline, scaled, to_rgb, to_rgba, to_yuv420
 from renderer.torch_generator import build
 
@@ -32,7 +32,8 @@ class TorchBackend:
         self.device = torch.device(device)
         self.geometry = Geometry(load_rig(folder / "rig.safetensors"))
         net = build(config["generator"])
-        net.load_state_dict({k: v.float() for k, v in load_file(folder / "generator.safetensors").items()})
+        tensors = read_tensors(folder / "generator.safetensors")
+        net.load_state_dict({name: torch.from_numpy(tensor) for name, tensor in tensors.items()})
         self._most = MOST
         try:
             self._net = net.eval().requires_grad_(False).to(self.device, memory_format=torch.channels_last)

@@ -12,14 +12,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
 import torch
-from safetensors import safe_open
 from torch import Tensor, nn
 
 from avatar_engine.weights import write_manifest
@@ -28,11 +26,13 @@ from renderer.geometry import CELLS
 from renderer.onnx_backend import OnnxBackend
 from renderer.packing import OUTPUTS, ZERO, GuidePacker, gates_by, head_order
 from renderer.rig import load_rig
+from renderer.tensors import read_tensors, write_tensors
 from renderer.torch_generator import Generator
 from renderer.training.dataset import Controls, face_controls, is_validation, read_labels
 from renderer.training.evaluate import judge_weights, psnr
 from renderer.training.half_network import HalfGenerator
 from renderer.training.integers import Calibrator, integer_graph
+from renderer.training.rig import save as save_rig
 from renderer.training.runs import load_generator
 from renderer.training.walk import Floats, carry_out
 
@@ -108,8 +108,8 @@ def export(run: Path, rig_path: Path, frames: list[Path], out: Path) -> dict[str
     out.mkdir(parents=True, exist_ok=True)
     options = json.loads((run / "options.json").read_text(encoding="utf-8"))
     net = load_generator(run)
-    shutil.copyfile(run / "generator.safetensors", out / "generator.safetensors")
-    shutil.copyfile(rig_path, out / "rig.safetensors")
+    write_tensors(read_tensors(run / "generator.safetensors"), out / "generator.safetensors")
+    save_rig(load_rig(rig_path), out / "rig.safetensors", np.float16)
     return {"options": options, **write_graph(net, frames, out)}
 
 
@@ -118,8 +118,8 @@ def write_graph(net: Generator | HalfGenerator, frames: list[Path], out: Path) -
     manifest."""
     name, shrink = ("half", 2) if isinstance(net, HalfGenerator) else ("generator", 1)
     full, small = out / f"{name}.fp32.onnx", out / f"{name}.int8.onnx"
-    with safe_open(out / "generator.safetensors", "numpy") as file:
-        packer = GuidePacker(file.get_tensor("guide_texture")[0].astype(np.float32))
+    guide = read_tensors(out / "generator.safetensors", lambda tensor: tensor == "guide_texture")
+    packer = GuidePacker(guide["guide_texture"][0])
     export_floats(net, packer.steps, full)
     rows = [row for row in read_labels(frames) if not is_validation(row)]
     picked = [rows[i] for i in np.linspace(0, len(rows) - 1, CALIBRATION_FRAMES).astype(int)]

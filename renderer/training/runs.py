@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from safetensors.torch import load_file
+import torch
 
+from renderer.tensors import read_tensors
 from renderer.torch_generator import Generator, build
 
 
@@ -21,8 +22,8 @@ def load_generator(folder: Path) -> Generator:
             for key in path:
                 config = config[key]
             net = build(config)
-            state = load_file(folder / "generator.safetensors")
-            net.load_state_dict({k: v.float() for k, v in state.items()})
+            state = read_tensors(folder / "generator.safetensors")
+            net.load_state_dict({k: torch.from_numpy(v) for k, v in state.items()})
             return net
     raise FileNotFoundError(
         f"{folder}: neither options.json nor manifest.json there; name a run or weights folder"
