@@ -37,6 +37,12 @@ class AvatarFacts:
     config: dict[str, Any]
     "The generator's own facts: names, sizes, limits."
 
+    @property
+    def picture(self) -> Path | None:
+        """A small picture of it, WebP; None where there is none."""
+        path = self.folder / "thumbnail.webp"
+        return path if path.is_file() else None
+
 
 class TextModel(EmotionReader, Protocol):
     """What text_emotion.Reader and its Hugging Face twin have in common."""

@@ -173,6 +173,8 @@ def avatars(options: Namespace) -> None:
         head, gaze = limits["head_deg"], limits["gaze_deg"]
         matte = "with" if facts.config.get("matte") else "no"
         print(f"{facts.name} {facts.version}: {sizes} pixels, {matte} matte")
+        if facts.picture:
+            print(f"  picture  {facts.picture}")
         turns = ", ".join(f"{axis} {_range(head[axis])}" for axis in ("yaw", "pitch", "roll"))
         print(f"  head  {turns} degrees")
         print(f"  gaze  x {_range(gaze['x'])}, y {_range(gaze['y'])} degrees")

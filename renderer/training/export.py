@@ -15,6 +15,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import onnx
 import torch
@@ -25,6 +26,7 @@ from renderer.backend import control_vector
 from renderer.geometry import CELLS
 from renderer.onnx_backend import OnnxBackend
 from renderer.packing import OUTPUTS, ZERO, GuidePacker, gates_by, head_order
+from renderer.portrait import Portrait
 from renderer.rig import load_rig
 from renderer.tensors import read_tensors, write_tensors
 from renderer.torch_generator import Generator
@@ -39,6 +41,7 @@ from renderer.training.walk import Floats, carry_out
 GATE_DB = 40.0
 "Least PSNR of int8 pictures against fp32 pictures."
 CALIBRATION_FRAMES = 48
+THUMBNAIL, SMILE = "thumbnail.webp", 0.35
 
 
 class FloatGraph(nn.Module):
@@ -134,6 +137,18 @@ def write_graph(net: Generator | HalfGenerator, frames: list[Path], out: Path) -
     return {"graph": graph.name, "agreement_db": round(agreement, 2)}
 
 
+def write_thumbnail(weights: Path) -> str:
+    """Draw the avatar, friendly, into `weights`; returns the file's name."""
+    portrait = Portrait.load(weights, 256)
+    face = np.zeros(len(portrait.names), np.float32)
+    face[[portrait.names.index(f"mouthSmile{side}") for side in ("Left", "Right")]] = SMILE
+    drawn = portrait.draw(face, np.zeros(3, np.float32), np.zeros(2, np.float32))
+    picture = cv2.cvtColor(drawn[:, :, :3], cv2.COLOR_RGB2BGR)
+    if not cv2.imwrite(str(weights / THUMBNAIL), picture, [cv2.IMWRITE_WEBP_QUALITY, 90]):
+        raise OSError(f"cannot write {weights / THUMBNAIL}: is the disk full?")
+    return THUMBNAIL
+
+
 def limits(rows: list[dict[str, Any]], names: tuple[str, ...]) -> dict[str, Any]:
     """The range of the controls that the avatar was trained on: 99.9 % quantiles, the same left and right."""
     weights = np.array([row["weights"] for row in rows])
@@ -190,6 +205,7 @@ def main(argv: list[str] | None = None) -> None:
         "command": arguments.command,
     }
     write_manifest(arguments.out, files, **fields, metrics={})
+    files.append(write_thumbnail(arguments.out))
     metrics: dict[str, Any] = {"int8 against fp32 dB": facts["agreement_db"]}
     for folder in arguments.report:
         metrics[folder.name] = judge_weights(arguments.out, [folder], None)

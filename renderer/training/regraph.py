@@ -21,7 +21,7 @@ from renderer.training.evaluate import judge_weights
 from renderer.training.export import write_graph
 from renderer.training.runs import load_generator
 
-TENSORS = ("generator.safetensors", "rig.safetensors")
+KEPT = ("generator.safetensors", "rig.safetensors", "thumbnail.webp")
 
 
 def regraph(weights: Path, frames: list[Path], report: list[Path], version: str) -> dict[str, Any]:
@@ -29,14 +29,15 @@ def regraph(weights: Path, frames: list[Path], report: list[Path], version: str)
     manifest = json.loads((weights / "manifest.json").read_text(encoding="utf-8"))
     fields = {k: v for k, v in manifest.items() if k not in ("files", "metrics")}
     fields["version"] = version or fields["version"]
-    with tempfile.TemporaryDirectory(dir=weights.parent, prefix=".regraph-") as name:
-        made = Path(name)
-        for tensors in TENSORS:
-            shutil.copyfile(weights / tensors, made / tensors)
+    with tempfile.TemporaryDirectory(dir=weights.parent, prefix=".regraph-") as folder:
+        made = Path(folder)
+        kept = [name for name in KEPT if name in manifest["files"]]
+        for name in kept:
+            shutil.copyfile(weights / name, made / name)
         facts = write_graph(load_generator(weights), frames, made)
         old = weights / fields["config"]["graph"]
         fields["config"]["graph"] = facts["graph"]
-        files = [facts["graph"], *TENSORS]
+        files = [facts["graph"], *kept]
         if half := fields["config"].get("half_graph"):
             shutil.copyfile(weights / half, made / half)
             files.append(half)

@@ -9,6 +9,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from avatar_engine.config import check_emotion
 from avatar_engine.drivers.live.interface import (
@@ -37,6 +38,8 @@ from avatar_engine.types import PlaybackReport
 QUEUE = 1_000
 HELD_S = 60.0
 "Sound that an utterance holds before it says TooFast."
+
+PICTURE = Path(__file__).parents[2] / "renderer/weights/ava/thumbnail.webp"
 
 
 @dataclass
@@ -255,6 +258,9 @@ class FakeEngine:
         self.performances: set[FakePerformance] = set()
         self.fault: Exception | None = None
         self.opened: list[FakePerformance] = []
+
+    def picture(self, avatar: str) -> Path | None:
+        return PICTURE if avatar == "ava" else None
 
     async def start(self) -> None:
         if self.fault is not None:

@@ -20,6 +20,8 @@ eventLog(avatar);
 embedding();
 status();
 key();
+let shownFace = "";
+avatar.addEventListener("ready", (event) => (shownFace = /** @type {CustomEvent} */ (event).detail.avatar));
 avatar.session = lent();
 avatar.connect();
 addEventListener("hashchange", () => lent() && location.reload());
@@ -29,6 +31,7 @@ void furnish();
 async function furnish() {
   const info = await about();
   ways.offer(info);
+  faces(info);
   sizes(info);
   byId("about").textContent = [info.version && `avatar-engine ${info.version}`, info.device && `drawn by ${info.device}`]
     .filter(Boolean)
@@ -88,6 +91,34 @@ function key() {
   avatar.addEventListener("error", (event) => {
     if (/** @type {CustomEvent} */ (/** @type {Event} */ (event)).detail.code === "unauthorized") form.hidden = false;
   });
+}
+
+/** @param {Info} info */
+function faces({ avatars = [] }) {
+  if (avatars.length < 2) return;
+  const box = byId("faces");
+  for (const name of avatars) {
+    const button = make("button", { text: name });
+    button.type = "button";
+    button.dataset.name = name;
+    const picture = make("img");
+    picture.alt = "";
+    picture.addEventListener("error", () => picture.remove());
+    picture.src = new URL(`v1/avatars/${encodeURIComponent(name)}/picture`, document.baseURI).href;
+    button.prepend(picture);
+    button.addEventListener("click", () => {
+      avatar.setAttribute("poster", picture.src); // until the other one is there
+      avatar.avatar = name;
+    });
+    box.append(button);
+  }
+  /** @param {string} shown */
+  const press = (shown) => {
+    for (const each of box.querySelectorAll("button")) each.setAttribute("aria-pressed", String(each.dataset.name === shown));
+  };
+  press(shownFace);
+  avatar.addEventListener("ready", (event) => press(/** @type {CustomEvent} */ (event).detail.avatar));
+  byId("faces-group").hidden = false;
 }
 
 /** @param {Info} info */

@@ -119,7 +119,8 @@ class LiveEngine:
         self._options = options
         self._network = options.network
         facts = assembly.find_avatar(options.avatar)
-        self.avatars = tuple(avatar.name for avatar in assembly.avatars())
+        self._pictures = {avatar.name: avatar.picture for avatar in assembly.avatars()}
+        self.avatars = tuple(self._pictures)
         self.sizes = tuple(size for size in SIZES if size in facts.config["sizes"])
         self.default_size = self.sizes[0]
         self.device = self._options.device
@@ -136,6 +137,10 @@ class LiveEngine:
         self._pool: Pool | None = None
         self._shared: SharedWorker | None = None
         self._executor = ThreadPoolExecutor(max_workers=_cores(), thread_name_prefix="encode")
+
+    def picture(self, avatar: str) -> Path | None:
+        """See interface.Engine."""
+        return self._pictures.get(avatar)
 
     async def start(self) -> None:
         """Warm one worker and measure what a frame costs at each size. WorkerError where none can be made."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, Protocol, TypeAlias
 
 from avatar_engine.config import EmotionChoice
@@ -239,6 +240,10 @@ class Engine(Protocol):
     def avatars(self) -> tuple[str, ...]: ...
     @property
     def device(self) -> str: ...
+
+    def picture(self, avatar: str) -> Path | None:
+        """A small picture of an avatar, a WebP file; None where there is none."""
+        ...
 
     async def start(self) -> None:
         """Warm one worker and measure what a frame costs at each size; ready afterwards."""

@@ -306,7 +306,7 @@ def test_a_reader_that_goes_away_is_no_failure_worth_a_word(tmp_path: Path) -> N
 
 
 def test_avatars_lists_what_there_is(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     limits = {"head_deg": {"yaw": 20, "pitch": [-12, 15], "roll": 8}, "gaze_deg": {"x": 25, "y": 18}}
     limits["weights"] = {"tongueOut": 0.5, "jawOpen": 1.0}
@@ -315,7 +315,10 @@ def test_avatars_lists_what_there_is(
     assert run("avatars") == 0
     text = capsys.readouterr().out
     assert "ava 1.0: 256, 512 pixels, no matte" in text and "yaw -20..20, pitch -12..15, roll -8..8" in text
-    assert "weights  0..1, but at most tongueOut 0.5" in text
+    assert "weights  0..1, but at most tongueOut 0.5" in text and "picture" not in text
+    (tmp_path / "thumbnail.webp").touch()
+    facts = assembly.AvatarFacts("ava", "1.0", tmp_path, facts.config)
+    assert run("avatars") == 0 and f"picture  {tmp_path / 'thumbnail.webp'}" in capsys.readouterr().out
 
 
 def test_text_that_is_no_text(speech: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

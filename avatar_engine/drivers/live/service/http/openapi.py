@@ -1,4 +1,4 @@
-"""The OpenAPI document, written by hand: eleven paths, one error shape, the WebSocket's messages beside."""
+"""The OpenAPI document, written by hand: twelve paths, one error shape, the WebSocket's messages beside."""
 
 from __future__ import annotations
 
@@ -25,6 +25,13 @@ VIEWER = {
     "required": True,
     "schema": {"type": "string"},
     "description": "from the Location of POST …/whep",
+}
+AVATAR = {
+    "name": "avatar",
+    "in": "path",
+    "required": True,
+    "schema": {"type": "string"},
+    "description": "a name that /v1/info lists",
 }
 JSON = "application/json"
 EMOTION_PATTERN = rf"^({'|'.join(EMOTION_NAMES)})(:(0(\.[0-9]{{1,9}})?|1))?$"
@@ -156,8 +163,13 @@ def _operations() -> dict[str, Any]:
 
     ready = get("New sessions are taken", "ready", {"type": "object"})
     ready["get"]["responses"] |= _problems(503)
+    binary = {"type": "string", "format": "binary"}
+    picture = get("A small picture of an avatar", "picture", binary, "image/webp")
+    picture["get"]["parameters"] = [AVATAR]
+    picture["get"]["responses"] |= _problems(404)
     return {
         "/v1/info": get("What the server has", "info", _ref("Info")),
+        "/v1/avatars/{avatar}/picture": picture,
         "/healthz": get("The process answers", "health", {"type": "object"}),
         "/readyz": ready,
         "/metrics": get("Numbers for Prometheus", "metrics", {"type": "string"}, "text/plain"),

@@ -9,7 +9,7 @@ from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
@@ -67,6 +67,7 @@ class Api:
             _route(session + "/whep/{viewer}", PATCH=self.add_candidate, DELETE=self.unwatch),
             WebSocketRoute(session + "/ws", self.control),
             _route("/v1/info", GET=self.info),
+            _route("/v1/avatars/{avatar}/picture", GET=self.picture),
             _route("/healthz", GET=self.health),
             _route("/readyz", GET=self.readiness),
             _route("/metrics", GET=self.metrics),
@@ -208,6 +209,16 @@ class Api:
             "missing": {name: str(part) for name, part in parts.items() if isinstance(part, Missing)},
         }
         return JSONResponse(content, headers=NO_STORE)
+
+    async def picture(self, request: Request) -> Response:
+        """GET /v1/avatars/{avatar}/picture"""
+        name = request.path_params["avatar"]
+        path = self._sessions.engine.picture(name)
+        if path is None:
+            there = ", ".join(self._sessions.engine.avatars)
+            told = f"no picture of an avatar {quote(name)}; there are {there}"
+            raise Problem("not_found", told, status=404)
+        return FileResponse(path, media_type="image/webp", headers={"cache-control": "max-age=3600"})
 
     async def health(self, request: Request) -> Response:
         """GET /healthz: the process answers."""

@@ -28,6 +28,17 @@ def test_operators_see_what_is_on() -> None:
     with_server(act)
 
 
+def test_avatars_have_pictures() -> None:
+    async def act(server: LiveServer) -> None:
+        picture = await server.call("GET", "/v1/avatars/ava/picture")
+        assert picture.headers["content-type"] == "image/webp" and picture.body[8:12] == b"WEBP"
+        for name in ("tiny", "nobody", "..%2F..%2Fsecret"):
+            answer = await server.call("GET", f"/v1/avatars/{name}/picture")
+            check_problem(answer, 404, "not_found", "there are ava, tiny" if "%" not in name else "")
+
+    with_server(act)
+
+
 def test_before_the_engine_is_ready_sessions_wait() -> None:
     async def act(server: LiveServer) -> None:
         server.engine.ready = False
