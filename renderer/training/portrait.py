@@ -41,6 +41,9 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--start", type=Path, help="run or weights folder to begin with, pruned to the present widths"
     )
+    parser.add_argument(
+        "--new-face", action="store_true", help="--start is another person: keep how it moves, not its looks"
+    )
     parser.add_argument("--minutes", type=float, nargs=2, default=(48.0, 27.0), help="of each training")
     parser.add_argument("--steps", type=int, default=1_000_000, help="of each training, at most")
     parser.add_argument("--network", choices=("full", "tiny"), default="full", help="tiny: for tests")
@@ -65,6 +68,7 @@ def main(argv: list[str] | None = None) -> None:
     start = options.work / "start"
     if options.start and not start.exists():
         places = ["--frames", *frames, "--rig", str(rig_file), "--out", str(start)]
+        places += ["--new-face"] * options.new_face
         prune.main(["--run", str(options.start), "--network", options.network, *places])
     sharpen = ["--resume", str(runs[0]), "--texture", "1", "--adversarial", ".01", "--rate", "3e-4"]
     # what is trained already must not lose its texture while the rest is mended

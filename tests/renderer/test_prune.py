@@ -72,6 +72,15 @@ def test_lids_that_are_new_begin_empty() -> None:
     assert not new_box[:, box.shape[1] :].any() and not grown.textures["lids"].any()
 
 
+def test_a_new_face_keeps_how_faces_move() -> None:
+    net = wide_net()
+    before = features(net)
+    net.textures["face"].data.fill_(0.5)
+    other = prune.without_looks(net)
+    assert all(torch.equal(a, b) for a, b in zip(before, features(other), strict=True))
+    assert not any(other.textures[name].any() for name in prune.OWN_TEXTURES)
+
+
 def test_only_widths_can_be_cut() -> None:
     with pytest.raises(ValueError, match="only the widths"):
         prune.pruned(wide_net(), dataclasses.replace(WIDE, styles=4), geometry())
