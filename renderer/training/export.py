@@ -30,6 +30,7 @@ from renderer.portrait import Portrait
 from renderer.rig import load_rig
 from renderer.tensors import read_tensors, write_tensors
 from renderer.torch_generator import Generator
+from renderer.training.catch_light import with_catch_lights
 from renderer.training.dataset import Controls, face_controls, is_validation, read_labels
 from renderer.training.evaluate import judge_weights, psnr
 from renderer.training.half_network import HalfGenerator
@@ -111,7 +112,8 @@ def export(run: Path, rig_path: Path, frames: list[Path], out: Path) -> dict[str
     out.mkdir(parents=True, exist_ok=True)
     options = json.loads((run / "options.json").read_text(encoding="utf-8"))
     net = load_generator(run)
-    write_tensors(read_tensors(run / "generator.safetensors"), out / "generator.safetensors")
+    tensors = with_catch_lights(read_tensors(run / "generator.safetensors"))
+    write_tensors(tensors, out / "generator.safetensors")
     save_rig(load_rig(rig_path), out / "rig.safetensors", np.float16)
     return {"options": options, **write_graph(net, frames, out)}
 

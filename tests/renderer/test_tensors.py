@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 
 from renderer.tensors import LEAST_CODED, read_tensors, write_tensors
+from renderer.training.catch_light import IRISES, with_catch_lights
 
 
 def made(seed: int, scale: float) -> dict[str, np.ndarray]:
@@ -73,3 +74,13 @@ def test_a_broken_texture_is_named(tmp_path: Path, content: np.ndarray) -> None:
     save_file({"textures.face": content, "textures.face.range": scale}, tmp_path / "t")
     with pytest.raises(ValueError, match=r"textures\.face: neither a texture"):
         read_tensors(tmp_path / "t")
+
+
+def test_a_catch_light_shines_on_both_irises_and_nowhere_else() -> None:
+    before = {name: np.zeros((1, 3, 48, 48), np.float32) for name in (*IRISES, "textures.face")}
+    after = with_catch_lights(before)
+    assert not any(tensor.any() for tensor in before.values()) and not after["textures.face"].any()
+    for name in IRISES:
+        row, column = np.unravel_index(after[name][0, 0].argmax(), (48, 48))
+        assert (row, column) == (19, 19) and 0.39 < after[name].max() <= 0.4
+        assert abs(after[name][0, :, 30:, 30:]).max() < 1e-4
