@@ -45,6 +45,7 @@ from tests.support.live_fake_session import (
     Session,
 )
 
+PICTURE = Path(__file__).parents[2] / "renderer/weights/ava/thumbnail.webp"
 RECORDER = Path(__file__).parents[1] / "web_client" / "recorder.js"
 WEB_CLIENT = Path(__file__).parents[2] / "web_client"
 CSP = (
@@ -70,6 +71,7 @@ class Server:
             Route("/recorder.js", lambda _request: FileResponse(RECORDER)),
             Route("/fake", self.fake, methods=["GET", "POST"]),
             Route("/v1/info", self.info),
+            Route("/v1/avatars/{name}/picture", lambda _request: FileResponse(PICTURE)),
             Route(sessions, self.create, methods=["POST"]),
             Route(sessions + "/{id}", self.delete, methods=["DELETE"]),
             Route(sessions + "/{id}/whep", self.whep, methods=["POST"]),
@@ -120,7 +122,8 @@ class Server:
         self.sessions.clear()
 
     async def info(self, _request: Request) -> Response:
-        about = {"avatars": ["ava"], "sizes": [256, 384, 512], "default_size": SIZE, "device": "cpu"}
+        about = {"sizes": [256, 384, 512], "default_size": SIZE, "device": "cpu"}
+        about |= {"avatars": self.behaviour.avatars}
         about |= {"version": "0.1.0", "voice": self.behaviour.voice, "chat": self.behaviour.chat}
         return JSONResponse(about | {"auth": bool(self.behaviour.key)})
 
@@ -132,7 +135,9 @@ class Server:
             return JSONResponse({"detail": "API key wrong or missing"}, 401)
         if set_to.full_s:
             return JSONResponse({"detail": "2 of 2 places taken"}, 503, {"Retry-After": str(set_to.full_s)})
-        session = Session(secrets.token_hex(4), secrets.token_urlsafe(8))
+        wishes = json.loads(await request.body() or b"{}")
+        avatar = wishes.get("avatar", set_to.avatars[0])
+        session = Session(secrets.token_hex(4), secrets.token_urlsafe(8), avatar)
         self.sessions[session.id] = session
         self.made += 1
         here = f"/v1/sessions/{session.id}"
@@ -192,7 +197,8 @@ class Server:
             await web_socket.close(4404)
             return
         session.sockets.append(web_socket)
-        session.tell("ready", avatars=["ava"], sizes=[256, 384, 512], device="cpu")
+        known = self.behaviour.avatars
+        session.tell("ready", avatar=session.avatar, avatars=known, sizes=[256, 384, 512], device="cpu")
         session.tell("state", state="idle")
         sender = asyncio.create_task(_send(session, web_socket))
         try:

@@ -34,6 +34,7 @@ class Behaviour:
     media: bool = True
     "False: the answer names a port where nothing listens."
     frames: bool = True
+    avatars: list[str] = field(default_factory=lambda: ["ava"])
     status: int = 0
     "Answer every request for a session with this."
 
@@ -44,6 +45,7 @@ class Session:
 
     id: str
     token: str
+    avatar: str = "ava"
     events: asyncio.Queue[dict[str, Any]] = field(default_factory=asyncio.Queue)
     peers: dict[str, RTCPeerConnection] = field(default_factory=dict)
     sockets: list[WebSocket] = field(default_factory=list)

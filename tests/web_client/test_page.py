@@ -81,6 +81,20 @@ def test_feelings_and_states_are_sent(demo: Visit) -> None:
     demo.until(f"Number({score}) === 0.8")
 
 
+def test_another_face_can_be_chosen(visit: Visit) -> None:
+    visit.server.set(avatars=["ava", "ben"])
+    visit.page.goto(visit.server.url)
+    visit.live()
+    pressed = "[...document.querySelectorAll('#faces [aria-pressed=true]')].map((e) => e.dataset.name).join()"
+    visit.until(f"{pressed} === 'ava'")
+    loaded = "[...document.querySelectorAll('#faces img')].every((e) => e.complete && e.naturalWidth === 256)"
+    visit.until(loaded)
+    made = visit.server.set()["made"]
+    visit.page.get_by_role("button", name="ben").click()
+    visit.until(f"{pressed} === 'ben' && avatar.connected")
+    assert visit.server.set()["made"] == made + 1 and not visit.complaints
+
+
 def test_chat_shows_both_sides(demo: Visit) -> None:
     demo.page.get_by_role("tab", name="Chat").click()
     demo.page.locator("#chat-text").fill("Hi.")
