@@ -1,4 +1,4 @@
-"""The network that reads lips off pictures: crops hold what they should, and what is learned is read again."""
+"""The network that reads lips off pictures: crops hold what they should, what is learned is read again."""
 
 import cv2
 import numpy as np
