@@ -41,7 +41,7 @@ TEMPLATES: dict[str, dict[str, float]] = {
              "mouthLowerDown": 0.4, "mouthUpperUp": 0.05, "jawOpen": 0.12},
     "disgust": {"noseSneer": 0.8, "browDown": 0.75, "mouthUpperUp": 0.12, "mouthFrown": 0.65,
                 "cheekSquint": 0.65, "eyeSquint": 0.7, "mouthShrugLower": 0.55, "mouthShrugUpper": 0.15,
-                "mouthClose": 0.08},
+                "mouthClose": 0.1},
     "surprise": {"browInnerUp": 0.95, "browOuterUp": 0.9, "eyeWide": 0.8, "jawOpen": 0.4,
                  "mouthFunnel": 0.15},
 }  # fmt: skip
