@@ -30,6 +30,7 @@ from torch import Tensor
 
 from renderer.geometry import BOX_SIZE, BOX_START, CELLS
 from renderer.packing import WIDTH, ZERO, gates_by, head_order
+from renderer.tensors import quantised
 from renderer.torch_generator import Generator, ModulatedConv
 from renderer.training.half_network import HalfGenerator
 from renderer.training.walk import BOX_CELLS, GAIN, SLOPE, Conv, Floats, carry_out, conv_of, layers_of
@@ -124,9 +125,9 @@ class Writer:
     def matrix(self, value: NDArray[np.floating[Any]], outputs: int = 0) -> str:
         """A float32 matrix that takes a quarter of the room in the file: bytes, with a step for each row, or
         column where `outputs` is 1. ONNX Runtime multiplies them out once, at loading."""
-        steps = np.abs(value).max(1 - outputs, keepdims=True).clip(1e-9) / 127
-        codes = self.constant(np.rint(value / steps), np.int8)
-        return self.add("Mul", self.add("Cast", codes, to=onnx.TensorProto.FLOAT), self.constant(steps))
+        codes, steps = quantised(np.moveaxis(value, outputs, 0))
+        plain = self.add("Cast", self.constant(np.moveaxis(codes, 0, outputs), np.int8), to=TensorProto.FLOAT)
+        return self.add("Mul", plain, self.constant(np.expand_dims(steps, 1 - outputs)))
 
     def add(self, kind: str, *inputs: str, domain: str = "", name: str = "", **attributes: Any) -> str:
         """The name of a new node's output."""

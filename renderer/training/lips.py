@@ -128,16 +128,16 @@ def judge_lips(net: LipNet, weights: Path, rows: list[dict[str, Any]]) -> dict[s
     said = apertures(known, width)
     closed = said < CLOSED
     out: dict[str, float] = {"frames": len(rows), "closed frames": int(closed.sum())}
+    read_apertures: dict[str, Float32] = {}
     for name, crops in (("truth", true), ("drawn", drawn)):
         seen = read(net, np.stack(crops))
-        aperture = apertures(seen, width)
+        aperture = read_apertures[name] = apertures(seen, width)
         out[f"{name} error px"] = float(np.linalg.norm(seen - known, axis=2).mean())
         out[f"{name} aperture r"] = float(np.corrcoef(aperture, said)[0, 1])
         out[f"{name} closed seen closed"] = float((aperture[closed] < 2 * CLOSED).mean())
         out[f"{name} open seen closed"] = float((aperture[said > 4 * CLOSED] < 2 * CLOSED).mean())
         out[f"{name} aperture"] = float(aperture.mean())
-    seen_true, seen_drawn = (apertures(read(net, np.stack(c)), width) for c in (true, drawn))
-    out["drawn against truth r"] = float(np.corrcoef(seen_true, seen_drawn)[0, 1])
+    out["drawn against truth r"] = float(np.corrcoef(*read_apertures.values())[0, 1])
     return {k: round(v, 4) for k, v in out.items()}
 
 

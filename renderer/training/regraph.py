@@ -21,26 +21,21 @@ from renderer.training.evaluate import judge_weights
 from renderer.training.export import write_graph
 from renderer.training.runs import load_generator
 
-KEPT = ("generator.safetensors", "rig.safetensors", "thumbnail.webp")
-
 
 def regraph(weights: Path, frames: list[Path], report: list[Path], version: str) -> dict[str, Any]:
     """The new manifest's metrics. The weights are replaced only when everything has been measured."""
     manifest = json.loads((weights / "manifest.json").read_text(encoding="utf-8"))
     fields = {k: v for k, v in manifest.items() if k not in ("files", "metrics")}
     fields["version"] = version or fields["version"]
-    with tempfile.TemporaryDirectory(dir=weights.parent, prefix=".regraph-") as folder:
-        made = Path(folder)
-        kept = [name for name in KEPT if name in manifest["files"]]
+    old = weights / fields["config"]["graph"]
+    kept = [name for name in manifest["files"] if name != old.name]
+    with tempfile.TemporaryDirectory(dir=weights.parent, prefix=".regraph-") as temporary:
+        made = Path(temporary)
         for name in kept:
             shutil.copyfile(weights / name, made / name)
         facts = write_graph(load_generator(weights), frames, made)
-        old = weights / fields["config"]["graph"]
         fields["config"]["graph"] = facts["graph"]
         files = [facts["graph"], *kept]
-        if half := fields["config"].get("half_graph"):
-            shutil.copyfile(weights / half, made / half)
-            files.append(half)
         write_manifest(made, files, **fields, metrics={})
         metrics: dict[str, Any] = {"int8 against fp32 dB": facts["agreement_db"]}
         for folder in report:

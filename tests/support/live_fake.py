@@ -35,6 +35,7 @@ from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from tests.support.engine_fakes import PICTURE
 from tests.support.live_fake_session import (
     EMOTIONS,
     SECONDS_A_LETTER,
@@ -45,7 +46,6 @@ from tests.support.live_fake_session import (
     Session,
 )
 
-PICTURE = Path(__file__).parents[2] / "renderer/weights/ava/thumbnail.webp"
 RECORDER = Path(__file__).parents[1] / "web_client" / "recorder.js"
 WEB_CLIENT = Path(__file__).parents[2] / "web_client"
 CSP = (

@@ -12,27 +12,15 @@ from avatar_engine.drivers.live.service.problems import CODES
 from avatar_engine.drivers.live.service.socket.messages import EVENTS, KINDS
 from avatar_engine.names import EMOTION_NAMES
 
-SESSION = {
-    "name": "session",
-    "in": "path",
-    "required": True,
-    "schema": {"type": "string"},
-    "description": "session_id of POST /v1/sessions",
-}
-VIEWER = {
-    "name": "viewer",
-    "in": "path",
-    "required": True,
-    "schema": {"type": "string"},
-    "description": "from the Location of POST …/whep",
-}
-AVATAR = {
-    "name": "avatar",
-    "in": "path",
-    "required": True,
-    "schema": {"type": "string"},
-    "description": "a name that /v1/info lists",
-}
+
+def _in_path(name: str, description: str) -> dict[str, Any]:
+    schema = {"type": "string"}
+    return {"name": name, "in": "path", "required": True, "schema": schema, "description": description}
+
+
+SESSION = _in_path("session", "session_id of POST /v1/sessions")
+VIEWER = _in_path("viewer", "from the Location of POST …/whep")
+AVATAR = _in_path("avatar", "a name that /v1/info lists")
 JSON = "application/json"
 EMOTION_PATTERN = rf"^({'|'.join(EMOTION_NAMES)})(:(0(\.[0-9]{{1,9}})?|1))?$"
 BY_TOKEN: list[dict[str, list[str]]] = [{"sessionToken": []}]
