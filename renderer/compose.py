@@ -32,6 +32,8 @@ from renderer.packing import Drawn, gates_by, lay_out
 
 Float32 = NDArray[np.float32]
 UInt8 = NDArray[np.uint8]
+FOLDS_SEEN = 0.01
+"A gate of the folds below this is none: folds differ from the skin by .3 at most, so .4 of a grey level."
 CANVAS_CELLS = 64
 "Cells a side of the canvas's features."
 
@@ -50,6 +52,8 @@ class Textures:
     "In the order of RIGID_LAYERS, with a border of one empty texel, for soft edges."
     lids: Float32 | None
     "Closed lids over LIDS_REGION of the neutral face; None in weights that have none."
+    folds: Float32 | None
+    "What expressions add to the skin, as large as the face texture; None in weights that have none."
     hair_motion: Float32
     "float32 [9, 6]: head rotation -> change of the hair's affine map."
     feather: Float32
@@ -72,6 +76,7 @@ def make_textures(tensors: dict[str, Float32], shrink: int = 1) -> Textures:
         face=texture("face"),
         rigid=tuple(texture(name) for name in RIGID_LAYERS),
         lids=texture("lids") if "textures.lids" in tensors else None,
+        folds=texture("folds") if "textures.folds" in tensors else None,
         hair_motion=tensors["hair_motion"],
         feather=cv2.merge([average(box_feather(), shrink)] * 3),
     )
@@ -132,8 +137,9 @@ class Composer:
         self._hair_gate3 = np.empty_like(self.hair)
         self._gate = blank(self._size)
         self._canvas_gates = blank(2 * CANVAS_CELLS, 2)
-        self._box_gates = blank(2 * CELLS, 5 if textures.lids is not None else 4)
-        self._box_gate = [blank(side) for _ in range(5)]
+        gates = 4 + (textures.lids is not None) + (textures.folds is not None)
+        self._box_gates = blank(2 * CELLS, gates)
+        self._box_gate = [blank(side) for _ in range(gates)]
         self._detail, self._face, self._face_gate3 = blank(side, 3), blank(side, 3), blank(side, 3)
         self._large_detail = blank(BOX_SIZE, 3)
         self._warp = blank(side, 2)
@@ -178,9 +184,9 @@ class Composer:
         gate = list(np.ascontiguousarray(fine.transpose(2, 0, 1)))
         if textures.shrink == 1:  # one by one: OpenCV is slow with five channels
             gate = [cv2.resize(one, side, large) for one, large in zip(gate, self._box_gate, strict=False)]
-        height, width = textures.face.shape[:2]
         cv2.resize(guides.warp, side, self._warp)
         cv2.split(self._warp, [self._across, self._down])
+        height, width = textures.face.shape[:2]
         for axis, length in ((self._across, width), (self._down, height)):
             axis *= np.float32(length)
             axis -= np.float32(0.5)
@@ -189,6 +195,8 @@ class Composer:
         cv2.accumulateProduct(self._face, self._face_gate3, detail)
         if textures.lids is not None:
             self._add_lids(detail, gate[4], guides.warp)
+        if textures.folds is not None:
+            self._add_folds(detail, gate[-1])
         openings = [cv2.resize(whole, side, interpolation=cv2.INTER_AREA) for whole in guides.openings]
         for k, texture in enumerate(textures.rigid):
             opening = openings[int(k > 1)]
@@ -209,6 +217,18 @@ class Composer:
         across, down = cv2.split(places - (corner * scale + 0.5).astype(np.float32))
         shut = cv2.remap(texture, across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
         cv2.accumulateProduct(shut, cv2.merge([gate[region]] * 3), detail[region])
+
+    def _add_folds(self, detail: Float32, gate: Float32) -> None:
+        """Lay the skin's folds into the face box, only where their gate shows any: a face at rest has
+        none."""
+        assert self.textures.folds is not None
+        x, y, w, h = cv2.boundingRect(cv2.compare(gate, FOLDS_SEEN, cv2.CMP_GT))
+        if not w:
+            return
+        region = (slice(y, y + h), slice(x, x + w))
+        places = self._across[region], self._down[region]
+        folds = cv2.remap(self.textures.folds, *places, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        cv2.accumulateProduct(folds, cv2.merge([gate[region]] * 3), detail[region])
 
 
 def add_rigid(

@@ -39,8 +39,8 @@ class Drawn:
     box: Float32
     "float32 [88 * 88, 48], of the network for pictures of 256 [44 * 44, 48]."
     box_gates: Float32
-    """float32 [88 * 88, 4 * 5] or [44 * 44, 16 * 5]: face, upper teeth, lower teeth, irises, lids; without
-    lids one fewer."""
+    """float32 [88 * 88, 4 * 6] or [44 * 44, 16 * 6]: face, upper teeth, lower teeth, irises, lids, folds;
+    older weights lack the last one or two."""
 
 
 class GuidePacker:

@@ -38,7 +38,9 @@ from renderer.geometry import (
 )
 
 CANVAS_LAYERS = ("plate", "hair")
-BOX_LAYERS = ("face", *RIGID_LAYERS, "lids")
+EXTRA_LAYERS = ("lids", "folds")
+"Layers of the face box that older weights lack; each has a gate of its own, after the four of all weights."
+BOX_LAYERS = ("face", *RIGID_LAYERS, *EXTRA_LAYERS)
 
 
 @dataclass(frozen=True)
@@ -58,10 +60,16 @@ class GeneratorConfig:
         default_factory=lambda: {
             "plate": (512, 512), "hair": (512, 512), "face": (512, 512),
             "teeth_upper": (48, 128), "teeth_lower": (48, 128), "iris_left": (48, 48), "iris_right": (48, 48),
-            "lids": (80, 208),
+            "lids": (80, 208), "folds": (512, 512),
         }
     )  # fmt: skip
-    "Height and width of each picture texture; without lids the same texture of skin serves open and shut."
+    """Height and width of each picture texture. Lids: closed ones; folds: what expressions add to the skin,
+    wherever the face texture's own place is. Without them the face texture serves all."""
+
+    @property
+    def gates(self) -> int:
+        """Gates of the face box: face, upper teeth, lower teeth, irises, and those of EXTRA_LAYERS it has."""
+        return 4 + sum(name in self.textures for name in EXTRA_LAYERS)
 
     @classmethod
     def tiny(cls) -> GeneratorConfig:
@@ -135,9 +143,9 @@ class Generator(nn.Module):  # type: ignore[misc]
             for i, o, stride in ((inputs, g[0], 1), (g[0], g[1], 2), (g[1], g[2], 2))
         )
         self.inject = nn.ModuleList(nn.Conv2d(i, o, 1) for i, o in zip(g, (c[4], c[3], c[2]), strict=True))
-        self.canvas_head = nn.Conv2d(c[3], 48 + 4 * len(CANVAS_LAYERS), 1)  # 1 x 1, as StyleGAN's toRGB:
-        gates = 5 if "lids" in config.textures else 4
-        self.box_head = nn.Conv2d(c[4], 48 + 4 * gates, 1)  # cheap enough to stay fp32 where the rest is int8
+        # heads are 1 x 1, as StyleGAN's toRGB: cheap enough to stay fp32 where the rest is int8
+        self.canvas_head = nn.Conv2d(c[3], 48 + 4 * len(CANVAS_LAYERS), 1)
+        self.box_head = nn.Conv2d(c[4], 48 + 4 * config.gates, 1)
         for head in (self.canvas_head, self.box_head):
             nn.init.normal_(head.weight, std=0.3 / head.in_channels**0.5)
             nn.init.zeros_(head.bias)
@@ -154,7 +162,7 @@ class Generator(nn.Module):  # type: ignore[misc]
         """What the exported graph gives.
 
         controls [n, 57]; masks [n, masks, 88, 88] 0..1; warp [n, 88, 88, 2]: where each cell of the box lies
-        on the neutral face, 0..1 of the 512 picture. Returns canvas [n, 48 + 8, 64, 64] and box [n, 48 + 20,
+        on the neutral face, 0..1 of the 512 picture. Returns canvas [n, 48 + 8, 64, 64] and box [n, 48 + 24,
         88, 88]: BGR for pixel shuffle x 4 and gate logits for pixel shuffle x 2.
         """
         w = self.mapping(controls)
@@ -228,7 +236,9 @@ class Generator(nn.Module):  # type: ignore[misc]
         detail = detail + 2 * gates[:, :1] * sample(self.textures["face"], warp * 2 - 1)
         if "lids" in self.textures:
             shut = sample(self.textures["lids"], on_lids(warp), outside="zeros")
-            detail = detail + 2 * gates[:, 4:] * shut
+            detail = detail + 2 * gates[:, 4:5] * shut
+        if "folds" in self.textures:
+            detail = detail + 2 * gates[:, -1:] * sample(self.textures["folds"], warp * 2 - 1)
         grid = inner.positions(device)
         openings = inner.cut(geometry["openings"], 8, BOX_START // 8)
         for k, name in enumerate(RIGID_LAYERS):

@@ -8,7 +8,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from renderer.synthesis.clip import read_clip
 from renderer.synthesis.errors import SynthesisError
+from renderer.synthesis.job import RenderJob
 
 BPY_HINT = (
     "rendering needs Blender's Python module on Python 3.11: pip install 'avatar-engine[synthesis]' (GPL)."
@@ -78,6 +80,10 @@ def _add_render(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--samples", type=_positive, help="samples a pixel (default: 5 in a face crop, 6 in a full frame)"
     )
+    parser.add_argument(
+        "--motion", type=Path, help="show this motion (JSON of avatar-engine motion) in place of random faces"
+    )
+    parser.add_argument("--first", type=_not_negative, default=0, help="first frame of the motion (0)")
     parser.set_defaults(run=_render, default_cache="out")
 
 
@@ -125,12 +131,13 @@ def _workshop(options: argparse.Namespace):
 
 def _render(options: argparse.Namespace) -> None:
     try:
-        from renderer.synthesis.render import RenderJob, render_frames
+        from renderer.synthesis.render import render_frames
     except ModuleNotFoundError as error:
         if error.name not in ("bpy", "mathutils"):
             raise
         raise SynthesisError(f"no module '{error.name}': {BPY_HINT}") from error
-    job = RenderJob(options.seed, options.frames, options.full, options.samples)
+    clip = read_clip(options.motion, options.first, options.frames) if options.motion else None
+    job = RenderJob(options.seed, options.frames, options.full, options.samples, clip)
     workshop = _workshop(options)
     rendered = render_frames(workshop, job, options.out)
     print(f"{options.out}: {rendered} frames rendered, {options.frames - rendered} were there")

@@ -27,6 +27,11 @@ from renderer.synthesis.hair import grow_brows, grow_hair, hairline
 from renderer.synthesis.recipe import Recipe
 from renderer.synthesis.skin import SkinMaps, paint_skin
 from renderer.synthesis.texels import BACK_TEXTURE_SIZE, FACE_TEXTURE_SIZE, TexelPositions, bake_texels
+from renderer.synthesis.wrinkles import Wrinkles, paint_wrinkles
+
+WRINKLE_TEXTURE_SIZE = 1024
+"Half of the face's: folds are wider than pores, and their texture is sent to the renderer for every frame."
+WRINKLE_DRAWS = 1  # sets their random numbers apart from the skin's
 
 log = logging.getLogger(__name__)
 
@@ -94,6 +99,14 @@ class Workshop:
             log.info("painting the textures of %s (about a minute, once)", self.recipe.name)
             self._paint(files)
         return Textures({name: files[name] for name in names}, files["iris"], files["sclera"])
+
+    def wrinkles(self) -> Wrinkles | None:
+        """What the skin's folds look like, painted in two seconds; None if the recipe wants none."""
+        if not self.recipe.skin.wrinkles:
+            return None
+        every = max(1, self.texture_sizes[0] // WRINKLE_TEXTURE_SIZE)
+        rng = np.random.default_rng([self.recipe.seed, WRINKLE_DRAWS])
+        return paint_wrinkles(self._texels().face[::every, ::every], rng, self.recipe.skin.wrinkles)
 
     def _paint(self, files: dict[str, Path]) -> None:
         density = hairline(self.recipe.hair, self._hair)

@@ -9,22 +9,28 @@ import numpy as np
 
 from renderer.synthesis import materials
 from renderer.synthesis.assets import Textures
-from renderer.synthesis.blender import add_mesh, add_strands, move_mesh, move_strands
+from renderer.synthesis.blender import add_mesh, add_strands, move_mesh, move_strands, show_image
 from renderer.synthesis.figure import Figure, Posed
 from renderer.synthesis.garment import Garment
 from renderer.synthesis.recipe import HAIR_COLORS, Recipe
+from renderer.synthesis.wrinkles import Wrinkles
 
 
 class Avatar:
     """The objects of one figure in the current scene."""
 
-    def __init__(self, recipe: Recipe, figure: Figure, garment: Garment, textures: Textures) -> None:
+    def __init__(
+        self, recipe: Recipe, figure: Figure, garment: Garment, textures: Textures, wrinkles: Wrinkles | None
+    ) -> None:
+        """wrinkles: None for skin that never folds."""
         mesh = figure.head_mesh
+        self._wrinkles = wrinkles
+        head_materials, self._folds = materials.head_materials(textures, folds=wrinkles is not None)
         self._head = add_mesh(
             "head",
             figure.vertices,
             mesh.polygons,
-            materials.head_materials(textures),
+            head_materials,
             slots=mesh.slots,
             uv=np.array(mesh.uv),
             subdivisions=1,
@@ -53,6 +59,9 @@ class Avatar:
     def show(self, posed: Posed) -> None:
         """Move everything to a pose of the same figure."""
         move_mesh(self._head, posed.head)
+        if self._wrinkles and self._folds:
+            height = self._wrinkles.height(posed.fold_amounts)
+            show_image(self._folds, 0.5 + height / materials.FOLD_RANGE_MM)
         for (sclera, iris), (sclera_points, iris_points) in zip(self._eyes, posed.eyeballs, strict=True):
             move_mesh(sclera, sclera_points)
             move_mesh(iris, iris_points)

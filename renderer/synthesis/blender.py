@@ -85,6 +85,21 @@ def move_strands(strands_object: bpy.types.Object, strands: Array) -> None:
     strands_object.data.update_tag()
 
 
+def show_image(node: bpy.types.ShaderNodeTexImage, values: Array) -> None:
+    """Let a texture node show linear grey values [size, size], first row on top, in place of what it
+    showed.
+
+    A new image each time: Cycles with persistent data draws a repainted one as it was a frame before.
+    """
+    image = bpy.data.images.new(node.name, len(values), len(values), float_buffer=True, is_data=True)
+    pixels = np.ones((*values.shape, 4), np.float32)
+    pixels[..., :3] = values[::-1, :, None]  # Blender's first row is the lowest
+    image.pixels.foreach_set(pixels.ravel())
+    before, node.image = node.image, image
+    if before is not None:
+        bpy.data.images.remove(before)
+
+
 def _link(name: str, data: bpy.types.ID) -> bpy.types.Object:
     added = bpy.data.objects.new(name, data)
     bpy.context.scene.collection.objects.link(added)

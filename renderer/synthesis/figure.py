@@ -28,6 +28,7 @@ from renderer.synthesis.hair import LashBinding, bind_lashes, seat_on_skin
 from renderer.synthesis.names import shape_weights
 from renderer.synthesis.pose import Eye, gaze_rotation, pose_head, push_lids_off_eye
 from renderer.synthesis.recipe import Recipe
+from renderer.synthesis.wrinkles import fold_amounts
 
 BROW_RADIUS_CM = 0.0042
 LASH_RADII_CM = (0.011, 0.0025)  # root, tip
@@ -75,6 +76,8 @@ class Posed:
     "[n, points, 3]"
     strands: list[Array]
     "one [n, points, 3] per strand set"
+    fold_amounts: Array
+    "as wrinkles.fold_amounts"
 
 
 class Figure:
@@ -191,6 +194,7 @@ class Figure:
             eyeballs=eyeballs,  # type: ignore[arg-type]
             lashes=pose_head(self.lashes.at(vertices), head_deg, True),
             strands=strands,
+            fold_amounts=fold_amounts(weights),
         )
 
 

@@ -17,11 +17,19 @@ from renderer.synthesis.recipe import Color, HairColor
 
 SKIN_SCATTER_M = 0.0085
 SKIN_BUMP_M = 0.00022
+FOLD_RANGE_MM = 8.0
+"A wrinkle's texture is .5 at the skin's own height and one darker for so many millimetres of depth."
+FOLD_DARKEST_MM = 1.6
+FOLD_SHADE = (0.64, 0.50, 0.46)
+"The skin's color is multiplied by it at the depth above."
 SKIN_SCATTER_RADII = (1, 0.35, 0.18)  # red light travels farthest
 
 
-def skin(textures: Textures, tile: str) -> bpy.types.Material:
-    """Skin of one tile, "face" or "back"."""
+def skin(
+    textures: Textures, tile: str, *, folds: bool = False
+) -> tuple[bpy.types.Material, bpy.types.ShaderNodeTexImage | None]:
+    """Skin of one tile, "face" or "back", and the node that is to show the height of its expression
+    wrinkles as .5 + mm / FOLD_RANGE_MM, if it shall have any."""
     material, tree, shader = _principled(
         f"skin_{tile}",
         subsurface_weight=1.0,
@@ -36,15 +44,43 @@ def skin(textures: Textures, tile: str) -> bpy.types.Material:
     roughness = _image(tree, textures.skin[f"{tile}_roughness"], "Non-Color")
     height = _image(tree, textures.skin[f"{tile}_height"], "Non-Color")
     bump = _bump(tree, height.outputs[0], SKIN_BUMP_M)
-    tree.links.new(albedo.outputs[0], shader.inputs["Base Color"])
+    color, folding = albedo.outputs[0], None
+    if folds:
+        folding, color, bump = _fold(tree, color, bump)
+    tree.links.new(color, shader.inputs["Base Color"])
     tree.links.new(roughness.outputs[0], shader.inputs["Roughness"])
     tree.links.new(bump.outputs[0], shader.inputs["Normal"])
-    return material
+    return material, folding
 
 
-def head_materials(textures: Textures) -> list[bpy.types.Material]:
-    """The materials of the head mesh, in the order of figure.HEAD_SLOTS."""
-    return [skin(textures, "face"), skin(textures, "back"), _socket(), _gums(), _teeth(), _tear_film()]
+def _fold(
+    tree: bpy.types.NodeTree, color: bpy.types.NodeSocket, bump: bpy.types.ShaderNodeBump
+) -> tuple[bpy.types.ShaderNodeTexImage, bpy.types.NodeSocket, bpy.types.ShaderNodeBump]:
+    """Wrinkles over skin: a bump, and a darker, redder bottom, where little light would reach."""
+    texture = tree.nodes.new("ShaderNodeTexImage")
+    texture.interpolation = "Cubic"
+    folded = _bump(tree, texture.outputs[0], FOLD_RANGE_MM * 0.001)
+    tree.links.new(bump.outputs[0], folded.inputs["Normal"])
+    depth = tree.nodes.new("ShaderNodeMapRange")  # 0 at the skin's own height, 1 at the depth named
+    depth.inputs["From Min"].default_value = 0.5
+    depth.inputs["From Max"].default_value = 0.5 - FOLD_DARKEST_MM / FOLD_RANGE_MM
+    tree.links.new(texture.outputs[0], depth.inputs["Value"])
+    shade = tree.nodes.new("ShaderNodeMix")
+    shade.data_type, shade.blend_type = "RGBA", "MULTIPLY"
+    sockets = {(s.name, s.type): s for s in shade.inputs if s.enabled}
+    sockets["B", "RGBA"].default_value = (*FOLD_SHADE, 1)
+    tree.links.new(depth.outputs[0], sockets["Factor", "VALUE"])
+    tree.links.new(color, sockets["A", "RGBA"])
+    return texture, next(s for s in shade.outputs if s.enabled), folded
+
+
+def head_materials(
+    textures: Textures, *, folds: bool
+) -> tuple[list[bpy.types.Material], bpy.types.ShaderNodeTexImage | None]:
+    """The materials of the head mesh, in the order of figure.HEAD_SLOTS, and the node of `skin`."""
+    face, folding = skin(textures, "face", folds=folds)
+    back, _ = skin(textures, "back")
+    return [face, back, _socket(), _gums(), _teeth(), _tear_film()], folding
 
 
 def _socket() -> bpy.types.Material:

@@ -101,6 +101,8 @@ class Skin:
     "how strongly hair tints the scalp"
     age: float = 0.2
     "depth of the forehead's lines"
+    wrinkles: float = 0.0
+    "depth of the folds that expressions make; 1 is an adult's, 0 none"
     makeup: float = 0.0
     brow_shadow: float = 0.5
 

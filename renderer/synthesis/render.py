@@ -9,7 +9,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -20,10 +19,11 @@ from renderer.synthesis.assets import Workshop
 from renderer.synthesis.avatar import Avatar
 from renderer.synthesis.blender import empty_scene
 from renderer.synthesis.camera import CAMERA, PICTURE_SIZE, face_crop
-from renderer.synthesis.controls import LipGap, frame_controls
+from renderer.synthesis.controls import LipGap
 from renderer.synthesis.errors import SynthesisError
 from renderer.synthesis.face_model import LANDMARK_VERTICES
 from renderer.synthesis.frames import FrameRecord, RecordWriter, image_name
+from renderer.synthesis.job import RenderJob
 
 log = logging.getLogger(__name__)
 
@@ -32,29 +32,17 @@ SAMPLES_FACE = 5
 WEBP_QUALITY = 95
 
 
-@dataclass(frozen=True)
-class RenderJob:
-    """What to render."""
-
-    seed: int
-    frames: int
-    full_share: float = 0.12
-    "share of full 512 x 512 frames; the others are 240 x 240 face crops"
-    samples: int | None = None
-    "per pixel; None: SAMPLES_FULL or SAMPLES_FACE"
-
-
 def render_frames(workshop: Workshop, job: RenderJob, out: Path) -> int:
     """Render what is missing of frames 0..frames-1 into a folder (frames.py); returns how many that were.
 
-    A frame is a function of (recipe, head model, seed, index, full_share, samples). About 4.5 s a face crop
-    and 9 s a full frame on one core; 1.7 GB of memory.
+    A frame is a function of (recipe, head model, seed, index, full_share, samples), or of the clip. About
+    4.5 s a face crop and 9 s a full frame on one core; 1.7 GB of memory.
     """
     writer = RecordWriter(out, job.seed)
     missing = [index for index in range(job.frames) if image_name(job.seed, index) not in writer.done]
     if not missing:
         return 0
-    writer.claim(workshop.origin | {"full_share": job.full_share, "samples": job.samples})
+    writer.claim(workshop.origin | job.origin)
     stage = Stage(workshop)
     started = time.monotonic()
     for count, index in enumerate(missing, 1):
@@ -76,10 +64,10 @@ class Stage:
         recipe = workshop.recipe
         self._figure = workshop.figure()
         self._lip_gap = LipGap.of(workshop.model)
-        garment, textures = workshop.garment(), workshop.textures()
+        garment, textures, wrinkles = workshop.garment(), workshop.textures(), workshop.wrinkles()
         with quiet_stdout():
             empty_scene()
-        self._avatar = Avatar(recipe, self._figure, garment, textures)
+        self._avatar = Avatar(recipe, self._figure, garment, textures, wrinkles)
         studio.place_camera(CAMERA)
         studio.light_studio(recipe.light)
         studio.set_up_cycles()
@@ -87,7 +75,7 @@ class Stage:
 
     def render_frame(self, job: RenderJob, index: int, folder: Path) -> FrameRecord:
         """Render one frame into folder/SEED_INDEX.webp (whole or not at all) and return its label."""
-        controls, is_full = frame_controls(job.seed, index, job.full_share, self._lip_gap)
+        controls, is_full = job.controls(index, self._lip_gap)
         posed = self._figure.pose(controls.weights, controls.head_deg, controls.gaze_deg)
         self._avatar.show(posed)
         landmarks = CAMERA.project(posed.head[list(LANDMARK_VERTICES)])

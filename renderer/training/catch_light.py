@@ -20,12 +20,13 @@ SIGMA = 0.067
 BRIGHTNESS = 0.4
 
 
-def with_catch_lights(tensors: dict[str, Float32]) -> dict[str, Float32]:
-    """Tensors of a generator with the spark in textures iris_left and iris_right [1, 3, h, w]."""
+def with_catch_lights(tensors: dict[str, Float32], brightness: float = BRIGHTNESS) -> dict[str, Float32]:
+    """Tensors of a generator with the spark in textures iris_left and iris_right [1, 3, h, w]; of shipped
+    ones, with -BRIGHTNESS, without it."""
     lit = dict(tensors)
     for name in IRISES:
         texture = tensors[name]
         y, x = np.meshgrid(*(np.linspace(-1, 1, side) for side in texture.shape[2:]), indexing="ij")
         spot = np.exp(-((x - CENTRE[0]) ** 2 + (y - CENTRE[1]) ** 2) / (2 * SIGMA**2))
-        lit[name] = texture + np.float32(BRIGHTNESS) * spot[None, None].astype(np.float32)
+        lit[name] = texture + np.float32(brightness) * spot[None, None].astype(np.float32)
     return lit

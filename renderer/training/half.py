@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import copy
+import dataclasses
 import json
 import math
 import shlex
@@ -37,7 +38,7 @@ from renderer.torch_generator import enlarge
 from renderer.training.dataset import Controls, face_controls, is_validation, load, read_labels
 from renderer.training.evaluate import judge_weights
 from renderer.training.export import write_graph
-from renderer.training.half_network import BOX_GATES, HalfConfig, HalfGenerator, start_of
+from renderer.training.half_network import HalfConfig, HalfGenerator, start_of
 from renderer.training.losses import laplacian_loss
 from renderer.training.runs import load_generator
 from renderer.training.walk import Floats, synthesise_half
@@ -57,10 +58,11 @@ class Teacher:
         graph = json.loads((weights / "manifest.json").read_text(encoding="utf-8"))["config"]["graph"]
         self.backend = OnnxBackend(weights, graph, 1, shrink=2)
         self.composer: Composer = self.backend.composer
-        one_hot = np.zeros((BOX_GATES, CELLS * CELLS, 4, BOX_GATES), np.float32)
-        for k in range(BOX_GATES):
+        gates = load_generator(weights).config.gates
+        one_hot = np.zeros((gates, CELLS * CELLS, 4, gates), np.float32)
+        for k in range(gates):
             one_hot[k, :, :, k] = 1
-        self._one_hot = one_hot.reshape(BOX_GATES, CELLS * CELLS, 4 * BOX_GATES)
+        self._one_hot = one_hot.reshape(gates, CELLS * CELLS, 4 * gates)
         self._nothing = np.zeros((CELLS * CELLS, COLOURS), np.float32)
 
     def show(self, face: Controls) -> dict[str, np.ndarray]:
@@ -220,6 +222,7 @@ def main(argv: list[str] | None = None) -> None:
     arguments.run.mkdir(parents=True, exist_ok=True)
     rows = read_labels(arguments.frames)
     config = HalfConfig.tiny() if arguments.network == "tiny" else HalfConfig()
+    config = dataclasses.replace(config, gates=load_generator(arguments.weights).config.gates)
     net = load_student(config, arguments.weights, arguments.run, rows)
     if arguments.export:
         print(json.dumps(export(net, arguments)))

@@ -7,7 +7,8 @@ FRAMES is what `python -m renderer.synthesis render --avatar ava` wrote (several
 FACE_MODEL what its `convert` made of a copy of ICT-FaceKit and the grooms. The first training is
 supervised; the second goes on from it with the texture loss, which is what makes skin, lashes and teeth
 crisp, and the discriminator. With `--start` it begins with the channels of trained weights that matter most
-instead of noise. Steps that are already done in the work folder are not done again.
+instead of noise; wall and hair of a new person are fitted to their textures first. Steps that are already
+done in the work folder are not done again.
 """
 
 from __future__ import annotations
@@ -18,7 +19,10 @@ import sys
 from pathlib import Path
 
 from renderer.synthesis import rig_labels
-from renderer.training import export, prune, rig, train
+from renderer.training import export, layers, prune, rig, train
+
+CANVAS_STEPS = 400
+"Of a new person's wall and hair, before the network learns."
 
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
@@ -44,6 +48,9 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--new-face", action="store_true", help="--start is another person: keep how it moves, not its looks"
     )
+    parser.add_argument(
+        "--new-canvas", action="store_true", help="--start's hair and room are to be learned anew"
+    )
     parser.add_argument("--minutes", type=float, nargs=2, default=(48.0, 27.0), help="of each training")
     parser.add_argument("--steps", type=int, default=1_000_000, help="of each training, at most")
     parser.add_argument("--network", choices=("full", "tiny"), default="full", help="tiny: for tests")
@@ -68,8 +75,11 @@ def main(argv: list[str] | None = None) -> None:
     start = options.work / "start"
     if options.start and not start.exists():
         places = ["--frames", *frames, "--rig", str(rig_file), "--out", str(start)]
-        places += ["--new-face"] * options.new_face
-        prune.main(["--run", str(options.start), "--network", options.network, *places])
+        person = ["--new-face"] * options.new_face
+        prune.main(["--run", str(options.start), "--network", options.network, *places, *person])
+        if options.new_face or options.new_canvas:
+            steps = str(min(CANVAS_STEPS, options.steps))
+            layers.main(["--run", str(start), "--frames", *frames, "--rig", str(rig_file), "--steps", steps])
     sharpen = ["--resume", str(runs[0]), "--texture", "1", "--adversarial", ".01", "--rate", "3e-4"]
     # what is trained already must not lose its texture while the rest is mended
     extras = [["--resume", str(start), "--texture", "1"] if options.start else [], sharpen]

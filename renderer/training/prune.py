@@ -22,7 +22,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from renderer.rig import load_rig
-from renderer.torch_generator import Generator, GeneratorConfig, ModulatedConv
+from renderer.torch_generator import EXTRA_LAYERS, Generator, GeneratorConfig, ModulatedConv
+from renderer.training.catch_light import BRIGHTNESS, IRISES, with_catch_lights
 from renderer.training.dataset import load, read_labels
 from renderer.training.runs import load_generator
 
@@ -30,7 +31,7 @@ FRAMES = 16
 "Frames on which channels are judged; they are many pixels each."
 
 
-OWN_TEXTURES = ("plate", "hair", "face", "lids")
+OWN_TEXTURES = ("plate", "hair", "face", "lids", "folds")
 "What nobody shares with another person; teeth and irises are a better start than nothing."
 
 
@@ -46,19 +47,19 @@ def without_looks(net: Generator) -> Generator:
 def pruned(net: Generator, config: GeneratorConfig, geometry: dict[str, Tensor]) -> Generator:
     """A generator of `config`'s widths made of the channels of `net` that matter most.
 
-    geometry: some frames, as for `Generator.forward`. A texture of closed lids that `net` lacks begins empty.
+    geometry: some frames, as for `Generator.forward`. An extra layer that `net` lacks begins empty.
     ValueError where `config` is wider than `net` or differs in more.
     """
     same = {"channels": net.config.channels, "guide_channels": net.config.guide_channels}
-    lids = {k: v for k, v in config.textures.items() if k == "lids"}
+    extra = {k: v for k, v in config.textures.items() if k in EXTRA_LAYERS}
     if dataclasses.replace(config, **same) != dataclasses.replace(
-        net.config, textures=net.config.textures | lids
+        net.config, textures=net.config.textures | extra
     ):
         raise ValueError("only the widths of a generator can be pruned")
     sizes = _rms_of_outputs(net, geometry)
     state = dict(net.state_dict())
-    if lids.keys() - net.config.textures.keys():
-        state["textures.lids"] = torch.zeros(1, 3, *lids["lids"])
+    for layer in [k for k in EXTRA_LAYERS if k in extra.keys() - net.config.textures.keys()]:
+        state[f"textures.{layer}"] = torch.zeros(1, 3, *extra[layer])
         for name in ("box_head.weight", "box_head.bias"):  # the gate's four rows; 0 is half open
             state[name] = torch.cat([state[name], torch.zeros_like(state[name][:4])])
     _prune_trunk(net, config, sizes, state)
@@ -157,12 +158,16 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--new-face", action="store_true", help="leave out how its person looks")
     arguments = parser.parse_args(argv)
     net = load_generator(arguments.run).eval()
+    if (arguments.run / "manifest.json").exists():  # export will add the lights again
+        known = {name: net.state_dict()[name].numpy() for name in IRISES}
+        unlit = with_catch_lights(known, -BRIGHTNESS)
+        net.load_state_dict(net.state_dict() | {k: torch.from_numpy(v) for k, v in unlit.items()})
     rows = [row for row in read_labels(arguments.frames) if row["kind"] == "face"]
     picked = torch.linspace(0, len(rows) - 1, min(FRAMES, len(rows))).long().tolist()
     frames = load([rows[i] for i in picked], load_rig(arguments.rig), "face")
     wanted = GeneratorConfig.tiny() if arguments.network == "tiny" else GeneratorConfig()
     widths = {"channels": wanted.channels, "guide_channels": wanted.guide_channels}
-    textures = net.config.textures | {"lids": wanted.textures["lids"]}
+    textures = net.config.textures | {k: wanted.textures[k] for k in EXTRA_LAYERS}
     slim = dataclasses.replace(net.config, textures=textures, **widths)
     small = pruned(net, slim, frames.geometry(torch.arange(len(frames))))
     if arguments.new_face:

@@ -31,13 +31,13 @@ def net() -> Generator:
     return net
 
 
-def without_lids(net: Generator) -> Generator:
-    """The same network in the form that has no texture of closed lids."""
-    textures = {k: v for k, v in net.config.textures.items() if k != "lids"}
+def without(net: Generator, layers: tuple[str, ...]) -> Generator:
+    """The same network in the form of older weights, whose last layers were fewer."""
+    textures = {k: v for k, v in net.config.textures.items() if k not in layers}
     old = Generator(dataclasses.replace(net.config, textures=textures)).eval().requires_grad_(False)
     rows = old.box_head.weight.shape[0]
     state = {k: v[:rows] if k.startswith("box_head") else v for k, v in net.state_dict().items()}
-    old.load_state_dict({k: v for k, v in state.items() if k != "textures.lids"})
+    old.load_state_dict({k: v for k, v in state.items() if k.removeprefix("textures.") not in layers})
     return old
 
 
@@ -83,10 +83,10 @@ def test_the_folded_steps_draw_what_the_network_draws(net: Generator, rig: Rig) 
         torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-4)
 
 
-@pytest.mark.parametrize("lids", [True, False])
-def test_the_cpu_composes_what_pytorch_composes(net: Generator, rig: Rig, lids: bool) -> None:
-    if not lids:
-        net = without_lids(net)
+@pytest.mark.parametrize("lacking", [(), ("folds",), ("lids", "folds")])
+def test_the_cpu_composes_what_pytorch_composes(net: Generator, rig: Rig, lacking: tuple[str, ...]) -> None:
+    if lacking:
+        net = without(net, lacking)
     guides, controls = guides_and_controls(rig, 1)
     geometry = as_tensors(guides, controls)
     canvas, box = net.features(geometry["controls"], geometry["masks"], geometry["warp"])

@@ -62,14 +62,15 @@ def test_channels_that_nobody_reads_go_first() -> None:
         assert torch.allclose(before, after, atol=1e-5)
 
 
-def test_lids_that_are_new_begin_empty() -> None:
-    textures = {k: v for k, v in WIDE.textures.items() if k != "lids"}
+@pytest.mark.parametrize("new", [{"folds"}, {"lids", "folds"}])
+def test_layers_that_are_new_begin_empty(new: set[str]) -> None:
+    textures = {k: v for k, v in WIDE.textures.items() if k not in new}
     torch.manual_seed(0)
     net = Generator(dataclasses.replace(WIDE, textures=textures)).eval().requires_grad_(False)
     grown = prune.pruned(net, WIDE, geometry())
     (canvas, box), (new_canvas, new_box) = features(net), features(grown)
     assert torch.equal(canvas, new_canvas) and torch.equal(box, new_box[:, : box.shape[1]])
-    assert not new_box[:, box.shape[1] :].any() and not grown.textures["lids"].any()
+    assert not new_box[:, box.shape[1] :].any() and not any(grown.textures[name].any() for name in new)
 
 
 def test_a_new_face_keeps_how_faces_move() -> None:

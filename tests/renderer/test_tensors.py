@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 
 from renderer.tensors import LEAST_CODED, read_tensors, write_tensors
-from renderer.training.catch_light import IRISES, with_catch_lights
+from renderer.training.catch_light import BRIGHTNESS, IRISES, with_catch_lights
 
 
 def made(seed: int, scale: float) -> dict[str, np.ndarray]:
@@ -84,3 +84,4 @@ def test_a_catch_light_shines_on_both_irises_and_nowhere_else() -> None:
         row, column = np.unravel_index(after[name][0, 0].argmax(), (48, 48))
         assert (row, column) == (19, 19) and 0.39 < after[name].max() <= 0.4
         assert abs(after[name][0, :, 30:, 30:]).max() < 1e-4
+        assert abs(with_catch_lights(after, -BRIGHTNESS)[name]).max() < 1e-6

@@ -17,11 +17,12 @@ from renderer import Portrait
 from renderer.backend import control_vector
 from renderer.rig import Rig
 from renderer.torch_backend import TorchBackend
-from renderer.torch_generator import GeneratorConfig
+from renderer.torch_generator import Generator, GeneratorConfig
 from renderer.training import export, portrait, regraph
 from renderer.training.dataset import Frames, is_validation, load, part_weights, read_labels
 from renderer.training.discriminator import Discriminator
 from renderer.training.evaluate import measure
+from renderer.training.layers import fit_canvas_layers
 from renderer.training.losses import laplacian_loss
 from renderer.training.rig import save
 from renderer.training.train import Options, Trainer
@@ -91,7 +92,8 @@ def test_one_command_makes_the_weights(frames_folder: Path, tmp_path: Path) -> N
         manifest.name == "made" and "renderer.training.portrait --avatar made" in manifest.content["command"]
     )
     assert Portrait.load(first).size == 512
-    portrait.main([str(a) for a in [*common, "--start", first, "--work", tmp_path / "more", "--out", second]])
+    more = ["--start", first, "--new-canvas", "--work", tmp_path / "more", "--out", second]
+    portrait.main([str(a) for a in [*common, *more]])
     assert f"--start {first}" in verify(second).content["command"]
 
 
@@ -108,6 +110,19 @@ def test_training_learns(data: dict[str, Frames], tmp_path: Path) -> None:
     for step in range(12):
         trainer.step(step, 0.0)
     assert loss() < 0.7 * before
+
+
+def test_wall_and_hair_are_fitted_before_the_network_learns(data: dict[str, Frames]) -> None:
+    torch.manual_seed(0)
+    net = Generator(GeneratorConfig.tiny())
+    before = {name: value.clone() for name, value in net.state_dict().items()}
+    losses = fit_canvas_layers(net, data["full"], 24)
+    assert np.mean(losses[-4:]) < 0.8 * np.mean(losses[:4])
+    assert not net.canvas_head.weight.any() and not net.canvas_head.bias.any()
+    changed = {name for name, value in net.state_dict().items() if not torch.equal(value, before[name])}
+    fitted = {"textures.plate", "textures.hair", "hair_motion"}
+    assert changed - {"canvas_head.weight", "canvas_head.bias"} == fitted
+    assert all(p.requires_grad for p in net.parameters())
 
 
 def test_the_judge_learns_what_is_blurred() -> None:

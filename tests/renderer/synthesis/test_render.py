@@ -16,7 +16,8 @@ import cv2  # noqa: E402
 from renderer.synthesis import studio  # noqa: E402
 from renderer.synthesis.assets import Workshop  # noqa: E402
 from renderer.synthesis.frames import read_records, record_file  # noqa: E402
-from renderer.synthesis.render import RenderJob, Stage, render_frames  # noqa: E402
+from renderer.synthesis.job import RenderJob  # noqa: E402
+from renderer.synthesis.render import Stage, render_frames  # noqa: E402
 
 
 @pytest.fixture(scope="module")
