@@ -1,7 +1,8 @@
-"""Judges pictures against held-out frames: PSNR and sharpness of face, mouth and eyes. Knows frames and a
-draw function.
+"""Judges pictures against held-out frames: PSNR, SSIM and sharpness of face, mouth and eyes. Knows frames and
+a draw function.
 
-    python -m renderer.training.evaluate --weights renderer/weights/ava --frames FOLDER [--sheet OUT.png]
+    python -m renderer.training.evaluate --weights renderer/weights/ava --frames FOLDER \
+        [--sheet OUT.png] [--worst OUT.png]
 
 judges the shipped weights through the very code that users run. Boxes: face = bounds of the 68 landmarks,
 mouth = points 49-68 + 6 px, eyes = points 37-48 + 6 px. Sharpness at s px: mean |residual of a Gaussian of s
@@ -21,22 +22,10 @@ import torch
 from renderer.geometry import SIZE, bounding_box
 from renderer.torch_generator import Generator
 from renderer.training.dataset import Frames, crop, face_controls, read_labels
+from renderer.training.similarity import ms_ssim, psnr, sharpness, ssim
 
+WORST = 20
 PARTS = {"face": (slice(0, 68), 0), "mouth": (slice(48, 68), 6), "eyes": (slice(36, 48), 6)}
-
-
-def psnr(drawn: np.ndarray, truth: np.ndarray) -> float:
-    """Peak signal to noise of two pictures of 0..255, dB."""
-    return float(10 * np.log10(255**2 / np.square(drawn - truth).mean().clip(1e-6)))
-
-
-def sharpness(drawn: np.ndarray, truth: np.ndarray, pixels: float) -> float:
-    """High-frequency amplitude of `drawn` over that of `truth`."""
-
-    def residual(picture: np.ndarray) -> float:
-        return float(np.abs(picture - cv2.GaussianBlur(picture, (0, 0), pixels)).mean())
-
-    return residual(drawn) / residual(truth)
 
 
 def measure(drawn: np.ndarray, truth: np.ndarray, landmarks: np.ndarray) -> dict[str, float]:
@@ -47,6 +36,7 @@ def measure(drawn: np.ndarray, truth: np.ndarray, landmarks: np.ndarray) -> dict
         x0, y0, x1, y1 = bounding_box(landmarks[points], margin, (0, 0, width, height))
         a, b = drawn[y0:y1, x0:x1], truth[y0:y1, x0:x1]
         result[f"{part} dB"] = psnr(a, b)
+        result[f"{part} ssim"] = ssim(a, b)
         for pixels in (1, 2):
             result[f"{part} {pixels}px"] = sharpness(a, b, pixels)
     return result
@@ -80,7 +70,8 @@ def judge(net: Generator, frames: Frames) -> dict[str, float]:
         row = measure(drawn, truth, landmarks)
         if frames.side == SIZE:
             row = {f"full {k}": v for k, v in row.items() if k.startswith("face")} | {
-                "full dB": psnr(drawn, truth)
+                "full dB": psnr(drawn, truth),
+                "full ms-ssim": ms_ssim(drawn, truth),
             }
         rows.append(row)
     return mean_of(rows)
@@ -92,16 +83,28 @@ def sheet(net: Generator, frames: Frames, path: Path, columns: int = 6, rows: in
     for i, drawn in enumerate(draw_all(net, frames, batch=8)[: columns * rows]):
         truth = frames.pictures[i].permute(1, 2, 0).cpu().numpy()
         pairs.append(np.vstack([truth, drawn.astype(np.uint8)]))
-    pairs += [np.zeros_like(pairs[0])] * (-len(pairs) % columns)
-    cv2.imwrite(
-        str(path), np.vstack([np.hstack(pairs[i : i + columns]) for i in range(0, len(pairs), columns)])
-    )
+    write_sheet(pairs, path, columns)
+
+
+def write_sheet(pictures: list[np.ndarray], path: Path, columns: int = 6) -> None:
+    """Pictures of one size, in rows."""
+    pictures = pictures + [np.zeros_like(pictures[0])] * (-len(pictures) % columns)
+    rows = [np.hstack(pictures[i : i + columns]) for i in range(0, len(pictures), columns)]
+    cv2.imwrite(str(path), np.vstack(rows))
 
 
 def judge_weights(
-    weights: Path, folders: list[Path], sheet_path: Path | None, size: int = 512
+    weights: Path,
+    folders: list[Path],
+    sheet_path: Path | None = None,
+    size: int = 512,
+    worst: Path | None = None,
 ) -> dict[str, float]:
-    """The shipped back end on all frames of some folders, at 512, or at 256 against the averaged truth."""
+    """The shipped back end on all frames of some folders, at 512, or at 256 against the averaged truth.
+
+    sheet_path: a contact sheet of all face crops, truth above drawn; worst: of the 20 whose mouth and eyes
+    are farthest from the truth, the worst first.
+    """
     from renderer.portrait import Portrait  # the product itself, not the training network
 
     portrait, by = Portrait.load(weights, size), SIZE // size
@@ -118,12 +121,12 @@ def judge_weights(
         landmarks = np.asarray(row["landmarks68"], np.float32) / by - [left, top]
         results.append(measure(drawn, truth, landmarks.astype(np.float32)))
         if row["kind"] == "face":
-            pairs.append(np.vstack([truth, drawn]).astype(np.uint8))
+            likeness = results[-1]["mouth dB"] + results[-1]["eyes dB"]
+            pairs.append((likeness, np.vstack([truth, drawn]).astype(np.uint8)))
     if sheet_path:
-        pairs += [np.zeros_like(pairs[0])] * (-len(pairs) % 6)
-        cv2.imwrite(
-            str(sheet_path), np.vstack([np.hstack(pairs[i : i + 6]) for i in range(0, len(pairs), 6)])
-        )
+        write_sheet([pair for _, pair in pairs], sheet_path)
+    if worst:
+        write_sheet([pair for _, pair in sorted(pairs, key=lambda each: each[0])[:WORST]], worst)
     return mean_of(results)
 
 
@@ -133,10 +136,12 @@ def main() -> None:
     )
     parser.add_argument("--weights", type=Path, required=True)
     parser.add_argument("--frames", type=Path, nargs="+", required=True)
-    parser.add_argument("--sheet", type=Path)
+    parser.add_argument("--sheet", type=Path, help="contact sheet of all face crops: truth above drawn")
+    parser.add_argument("--worst", type=Path, help=f"the same of the worst {WORST}")
     parser.add_argument("--size", type=int, choices=(256, 512), default=512)
     arguments = parser.parse_args()
-    print(json.dumps(judge_weights(arguments.weights, arguments.frames, arguments.sheet, arguments.size)))
+    sheets = {"sheet_path": arguments.sheet, "worst": arguments.worst}
+    print(json.dumps(judge_weights(arguments.weights, arguments.frames, size=arguments.size, **sheets)))
 
 
 if __name__ == "__main__":

@@ -32,11 +32,12 @@ from renderer.tensors import read_tensors, write_tensors
 from renderer.torch_generator import Generator
 from renderer.training.catch_light import with_catch_lights
 from renderer.training.dataset import Controls, face_controls, is_validation, read_labels
-from renderer.training.evaluate import judge_weights, psnr
+from renderer.training.evaluate import judge_weights
 from renderer.training.half_network import HalfGenerator
 from renderer.training.integers import Calibrator, integer_graph
 from renderer.training.rig import save as save_rig
 from renderer.training.runs import load_generator
+from renderer.training.similarity import psnr
 from renderer.training.walk import Floats, carry_out
 
 GATE_DB = 40.0
