@@ -32,8 +32,8 @@ from renderer.packing import Drawn, gates_by, lay_out
 
 Float32 = NDArray[np.float32]
 UInt8 = NDArray[np.uint8]
-FOLDS_SEEN = 0.01
-"A gate of the folds below this is none: folds differ from the skin by .3 at most, so .4 of a grey level."
+FOLDS_SEEN = 0.02
+"A gate of the folds below this is none: what they add is some .15 at most, so less than a grey level."
 CANVAS_CELLS = 64
 "Cells a side of the canvas's features."
 

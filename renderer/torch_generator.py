@@ -40,6 +40,8 @@ from renderer.geometry import (
 CANVAS_LAYERS = ("plate", "hair")
 EXTRA_LAYERS = ("lids", "folds")
 "Layers of the face box that older weights lack; each has a gate of its own, after the four of all weights."
+FOLDS_START = -2.0
+"Bias of the folds' gate at first: a face at rest has none."
 BOX_LAYERS = ("face", *RIGID_LAYERS, *EXTRA_LAYERS)
 
 
@@ -149,6 +151,8 @@ class Generator(nn.Module):  # type: ignore[misc]
         for head in (self.canvas_head, self.box_head):
             nn.init.normal_(head.weight, std=0.3 / head.in_channels**0.5)
             nn.init.zeros_(head.bias)
+        if "folds" in config.textures:
+            nn.init.constant_(self.box_head.bias[-4:], FOLDS_START)
         self.textures = nn.ParameterDict(
             {k: nn.Parameter(torch.zeros(1, 3, *v)) for k, v in config.textures.items()}
         )

@@ -52,6 +52,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         "--new-canvas", action="store_true", help="--start's hair and room are to be learned anew"
     )
     parser.add_argument("--minutes", type=float, nargs=2, default=(48.0, 27.0), help="of each training")
+    parser.add_argument("--fulls", type=int, default=1, help="whole pictures in every other step (1)")
     parser.add_argument("--steps", type=int, default=1_000_000, help="of each training, at most")
     parser.add_argument("--network", choices=("full", "tiny"), default="full", help="tiny: for tests")
     parser.add_argument("--device", default="cpu")
@@ -70,7 +71,7 @@ def main(argv: list[str] | None = None) -> None:
         rig.main(["--labels", str(labels), "--out", str(rig_file)])
     frames = [str(folder) for folder in options.frames]
     common = ["--frames", *frames, "--rig", str(rig_file), "--device", options.device]
-    common += ["--steps", str(options.steps), "--network", options.network]
+    common += ["--steps", str(options.steps), "--network", options.network, "--fulls", str(options.fulls)]
     runs = [options.work / "supervised", options.work / "sharp"]
     start = options.work / "start"
     if options.start and not start.exists():

@@ -22,7 +22,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from renderer.rig import load_rig
-from renderer.torch_generator import EXTRA_LAYERS, Generator, GeneratorConfig, ModulatedConv
+from renderer.torch_generator import EXTRA_LAYERS, FOLDS_START, Generator, GeneratorConfig, ModulatedConv
 from renderer.training.catch_light import BRIGHTNESS, IRISES, with_catch_lights
 from renderer.training.dataset import load, read_labels
 from renderer.training.runs import load_generator
@@ -60,8 +60,9 @@ def pruned(net: Generator, config: GeneratorConfig, geometry: dict[str, Tensor])
     state = dict(net.state_dict())
     for layer in [k for k in EXTRA_LAYERS if k in extra.keys() - net.config.textures.keys()]:
         state[f"textures.{layer}"] = torch.zeros(1, 3, *extra[layer])
-        for name in ("box_head.weight", "box_head.bias"):  # the gate's four rows; 0 is half open
-            state[name] = torch.cat([state[name], torch.zeros_like(state[name][:4])])
+        start = FOLDS_START if layer == "folds" else 0.0  # 0 is half open
+        for name, value in (("box_head.weight", 0.0), ("box_head.bias", start)):  # the gate's four rows
+            state[name] = torch.cat([state[name], torch.full_like(state[name][:4], value)])
     _prune_trunk(net, config, sizes, state)
     _prune_guides(net, config, sizes, state)
     small = Generator(config)

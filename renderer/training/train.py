@@ -60,6 +60,8 @@ class Options:
     "Steps that the discriminator learns alone; for as many again the adversarial loss fades in."
     texture: float = 0.0
     "Weight of the texture loss."
+    folds: float = 0.02
+    "What an open gate of the folds costs: a hundredth of the picture's range, so that only folds open it."
     penalty: float = 0.1
     "R1's gamma, applied every 8th step."
     report: int = 2_000
@@ -122,9 +124,9 @@ class Trainer:
         stats: dict[str, float] = {}
         self.optimizer.zero_grad(set_to_none=True)
         for frames, index in batch:
-            drawn, truth = self.picture(frames, index), frames.truth(index)
-            weights = part_weights(frames, index)
-            loss = laplacian_loss(drawn, truth, weights)
+            drawn, folds = self.picture(frames, index)
+            truth, weights = frames.truth(index), part_weights(frames, index)
+            loss = laplacian_loss(drawn, truth, weights) + self.options.folds * folds
             if self.options.texture:
                 loss = loss + self.options.texture * texture_loss(drawn, truth, weights)
             loss = loss * len(index) / total
@@ -144,11 +146,11 @@ class Trainer:
             stats["loss"] = loss.item() * total / len(index)
         return stats
 
-    def picture(self, frames: Frames, index: Tensor) -> Tensor:
-        """Drawn crops [k, 3, side, side]; of face crops only their window of the canvas is worked out."""
+    def picture(self, frames: Frames, index: Tensor) -> tuple[Tensor, Tensor]:
+        """Drawn crops [k, 3, side, side], and how far the folds' gate is open on average; of face crops only
+        their window of the canvas is worked out."""
         if frames.side == SIZE:
-            with self.autocast():
-                return self.net(frames.geometry(index))
+            return self._draw(frames, index, None)
         cells = (
             frames.side // 8 + 5
         )  # two cells or more around: what the convolutions at the window's edge miss
@@ -156,9 +158,16 @@ class Trainer:
         origin = frames.origin[index]
         corner = (origin // 8 - 2).clamp(low, high)
         window = Window([(x, y) for x, y in corner.tolist()], cells)
+        drawn, folds = self._draw(frames, index, window)
+        return crop(drawn, origin - 8 * corner, frames.side), folds
+
+    def _draw(self, frames: Frames, index: Tensor, window: Window | None) -> tuple[Tensor, Tensor]:
+        geometry = frames.geometry(index)
         with self.autocast():
-            drawn = self.net(frames.geometry(index), window)
-        return crop(drawn, origin - 8 * corner, frames.side)
+            canvas, box = self.net.features(*(geometry[k] for k in ("controls", "masks", "warp")), window)
+            drawn = self.net.compose(canvas, box, geometry, window)
+        has_folds = "folds" in self.net.config.textures
+        return drawn, torch.sigmoid(box[:, -4:].float()).mean() if has_folds else drawn.new_zeros(())
 
     def adversarial_loss(
         self, drawn: Tensor, truth: Tensor, masks: Tensor, step: int, stats: dict[str, float]

@@ -103,7 +103,7 @@ def test_training_learns(data: dict[str, Frames], tmp_path: Path) -> None:
 
     def loss() -> float:
         with torch.no_grad():
-            drawn = trainer.picture(frames, index).float()
+            drawn = trainer.picture(frames, index)[0].float()
         return float(laplacian_loss(drawn, frames.truth(index), part_weights(frames, index)))
 
     before = loss()
