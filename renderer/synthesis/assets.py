@@ -104,9 +104,13 @@ class Workshop:
         """What the skin's folds look like, painted in two seconds; None if the recipe wants none."""
         if not self.recipe.skin.wrinkles:
             return None
-        every = max(1, self.texture_sizes[0] // WRINKLE_TEXTURE_SIZE)
         rng = np.random.default_rng([self.recipe.seed, WRINKLE_DRAWS])
-        return paint_wrinkles(self._texels().face[::every, ::every], rng, self.recipe.skin.wrinkles)
+        return paint_wrinkles(self.wrinkle_texels(), rng, self.recipe.skin.wrinkles)
+
+    def wrinkle_texels(self) -> np.ndarray:
+        """Where on the mean head the texels of the wrinkles' texture lie, [size, size, 3] cm."""
+        every = max(1, self.texture_sizes[0] // WRINKLE_TEXTURE_SIZE)
+        return self._texels().face[::every, ::every]
 
     def _paint(self, files: dict[str, Path]) -> None:
         density = hairline(self.recipe.hair, self._hair)

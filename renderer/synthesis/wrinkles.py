@@ -9,7 +9,7 @@ forms (bulge of the cheek, lowered brow); these are the fine ones that its verti
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -137,18 +137,18 @@ def fold_amounts(weights: Mapping[str, float]) -> NDArray[np.float64]:
 
     weights: ARKit names -> 0..1; a name left out is 0.
     """
-    amounts = []
+    pulls = fold_shares(tuple(weights)) @ np.array(list(weights.values()), np.float64)
+    return np.clip(pulls, 0.0, LARGEST_AMOUNT) ** ONSET
+
+
+def fold_shares(names: Sequence[str]) -> NDArray[np.float64]:
+    """What each of the named ARKit weights adds to each fold, [folds, names]; order as `fold_amounts`."""
+    rows = []
     for side in ("Left", "Right"):
         for fold in FOLDS:
-            pull = sum(
-                share * weights.get(_on_side(name, side), 0.0) for name, share in fold.driven_by.items()
-            )
-            amounts.append(min(max(pull, 0.0), LARGEST_AMOUNT) ** ONSET)
-    return np.array(amounts)
-
-
-def _on_side(name: str, side: str) -> str:
-    return name if name in ARKIT_NAMES else name + side
+            named = {n if n in ARKIT_NAMES else n + side: share for n, share in fold.driven_by.items()}
+            rows.append([named.get(name, 0.0) for name in names])
+    return np.array(rows, np.float64)
 
 
 def paint_wrinkles(points: NDArray[np.floating], rng: np.random.Generator, depth: float = 1.0) -> Wrinkles:

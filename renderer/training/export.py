@@ -169,6 +169,11 @@ def limits(rows: list[dict[str, Any]], names: tuple[str, ...]) -> dict[str, Any]
     }
 
 
+def seeds_of(rows: list[dict[str, Any]]) -> str:
+    """What the frames were drawn from, so that they can be rendered again."""
+    return ", ".join(sorted({row["image"].split("_")[0] for row in rows}))
+
+
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -200,7 +205,7 @@ def main(argv: list[str] | None = None) -> None:
         "config": config,
         "data": [
             {
-                "name": f"{len(rows)} frames rendered by renderer.synthesis",
+                "name": f"{len(rows)} frames rendered by renderer.synthesis, of seeds {seeds_of(rows)}",
                 "licence": "own work; head model ICT-FaceKit (MIT), grooms CharMorph-Vitruvian (CC0)",
             }
         ],

@@ -1,0 +1,102 @@
+"""Where the folds of an avatar's skin lie on its neutral picture, and what opens them: for training.
+
+    python -m renderer.synthesis.fold_map --avatar ava --face-model FOLDER --out runs/folds.npz
+
+Drawn from the geometry alone: the texels of each fold, moved to this person's face and projected.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import cv2
+import numpy as np
+from scipy.spatial import cKDTree
+
+from renderer.synthesis.assets import Workshop
+from renderer.synthesis.camera import CAMERA, PICTURE_SIZE
+from renderer.synthesis.errors import SynthesisError
+from renderer.synthesis.face_model import SKIN_VERTICES
+from renderer.synthesis.geometry import Array
+from renderer.synthesis.names import ARKIT_NAMES
+from renderer.synthesis.recipe import load_recipe
+from renderer.synthesis.wrinkles import LARGEST_AMOUNT, ONSET, fold_shares
+
+MASK_SIZE = 128
+SEEN_MM = 0.04
+
+
+def fold_map(workshop: Workshop) -> dict[str, np.ndarray]:
+    """height float32 [512, 512], mm, all folds at amount 1; masks uint8 [folds, 128, 128], 255 where a fold
+    is; shares float32 [folds, 52]: a fold's amount is min(shares @ weights, largest) ** onset.
+
+    SynthesisError for a recipe whose skin does not fold.
+    """
+    wrinkles = workshop.wrinkles()
+    if wrinkles is None:
+        raise SynthesisError(f"{workshop.recipe.name}: skin.wrinkles is 0, expected a skin that folds.")
+    figure, texels = workshop.figure(), workshop.wrinkle_texels()
+    on_mean = workshop.model.vertices[:SKIN_VERTICES]
+    shift = figure.vertices[:SKIN_VERTICES] - on_mean
+    tree = cKDTree(on_mean)
+    total = np.zeros((PICTURE_SIZE, PICTURE_SIZE), np.float32)
+    masks = []
+    for patch, height in zip(wrinkles.patches, wrinkles.heights, strict=True):
+        seen = np.abs(height) > SEEN_MM
+        points = texels[patch][seen].astype(np.float64)
+        drawn = np.zeros_like(total)
+        if len(points):
+            distance, nearest = tree.query(points, k=4)
+            closeness = 1 / (distance + 0.01)
+            moved = (shift[nearest] * closeness[..., None]).sum(1) / closeness.sum(1, keepdims=True)
+            drawn = _splat(CAMERA.project(points + moved), height[seen])
+        total += drawn
+        masks.append(_mask(drawn))
+    return {
+        "height": total,
+        "masks": np.stack(masks),
+        "shares": fold_shares(ARKIT_NAMES).astype(np.float32),
+        "onset": np.array(ONSET),
+        "largest": np.array(LARGEST_AMOUNT),
+    }
+
+
+def _splat(positions: Array, values: Array) -> np.ndarray:
+    """Means of values [n] in the pixels of positions [n, 2], float32 [512, 512], holes filled."""
+    column, row = np.clip(positions.astype(int), 0, PICTURE_SIZE - 1).T
+    index, cells = row * PICTURE_SIZE + column, PICTURE_SIZE**2
+    sums, counts = (np.bincount(index, w, cells).reshape(PICTURE_SIZE, -1) for w in (values, None))
+    blurred = [cv2.GaussianBlur(x.astype(np.float32), (0, 0), 0.6) for x in (sums, counts)]
+    return np.where(blurred[1] > 0.2, blurred[0] / np.maximum(blurred[1], 1e-6), 0).astype(np.float32)
+
+
+def _mask(height: np.ndarray) -> np.ndarray:
+    """uint8 [128, 128]: 255 over a fold and its ridges, soft around them."""
+    support = cv2.dilate((np.abs(height) > SEEN_MM).astype(np.uint8) * 255, np.ones((5, 5), np.uint8))
+    small = cv2.resize(support, (MASK_SIZE, MASK_SIZE), interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.GaussianBlur(small, (0, 0), 0.8), np.uint8)
+
+
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--avatar", required=True, help="a built-in avatar (ava) or the path of a recipe.json"
+    )
+    parser.add_argument("--face-model", type=Path, required=True, help="folder written by convert")
+    parser.add_argument("--cache", type=Path, help="textures and grooms (default: cache/ beside the output)")
+    parser.add_argument("--out", type=Path, required=True, help="npz to write")
+    options = parser.parse_args(argv)
+    cache = options.cache or options.out.parent / "cache"
+    try:
+        made = fold_map(Workshop(load_recipe(options.avatar), options.face_model, cache))
+    except (SynthesisError, OSError) as error:
+        parser.exit(1, f"fold_map: {error}\n")
+    np.savez_compressed(options.out, **made)
+    print(f"{options.out}: {len(made['masks'])} folds")
+
+
+if __name__ == "__main__":
+    main()
