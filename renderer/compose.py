@@ -33,7 +33,7 @@ from renderer.packing import Drawn, gates_by, lay_out
 Float32 = NDArray[np.float32]
 UInt8 = NDArray[np.uint8]
 FOLDS_SEEN = 0.02
-"A gate of the folds below this is none: what they add is some .15 at most, so less than a grey level."
+"A gate of the folds below this is none: it would show a twenty-fifth of their texture at most."
 CANVAS_CELLS = 64
 "Cells a side of the canvas's features."
 
@@ -58,6 +58,11 @@ class Textures:
     "float32 [9, 6]: head rotation -> change of the hair's affine map."
     feather: Float32
     "float32 [352 / shrink, 352 / shrink, 3]: the face box's fading edge."
+
+    @property
+    def gates(self) -> int:
+        """Gates of the face box, as `Drawn.box_gates` has them."""
+        return 4 + (self.lids is not None) + (self.folds is not None)
 
 
 def make_textures(tensors: dict[str, Float32], shrink: int = 1) -> Textures:
@@ -137,9 +142,8 @@ class Composer:
         self._hair_gate3 = np.empty_like(self.hair)
         self._gate = blank(self._size)
         self._canvas_gates = blank(2 * CANVAS_CELLS, 2)
-        gates = 4 + (textures.lids is not None) + (textures.folds is not None)
-        self._box_gates = blank(2 * CELLS, gates)
-        self._box_gate = [blank(side) for _ in range(gates)]
+        self._box_gates = blank(2 * CELLS, textures.gates)
+        self._box_gate = [blank(side) for _ in range(textures.gates)]
         self._detail, self._face, self._face_gate3 = blank(side, 3), blank(side, 3), blank(side, 3)
         self._large_detail = blank(BOX_SIZE, 3)
         self._warp = blank(side, 2)
@@ -182,11 +186,11 @@ class Composer:
             detail = cv2.resize(large, side, self._detail, interpolation=cv2.INTER_AREA)
         fine = lay_out(drawn.box_gates, cells, gates_by(cells), self._box_gates)
         gate = list(np.ascontiguousarray(fine.transpose(2, 0, 1)))
-        if textures.shrink == 1:  # one by one: OpenCV is slow with five channels
+        if textures.shrink == 1:  # one by one: OpenCV is slow with more than four channels
             gate = [cv2.resize(one, side, large) for one, large in zip(gate, self._box_gate, strict=False)]
+        height, width = textures.face.shape[:2]
         cv2.resize(guides.warp, side, self._warp)
         cv2.split(self._warp, [self._across, self._down])
-        height, width = textures.face.shape[:2]
         for axis, length in ((self._across, width), (self._down, height)):
             axis *= np.float32(length)
             axis -= np.float32(0.5)

@@ -253,6 +253,12 @@ class Generator(nn.Module):  # type: ignore[misc]
         start, end = BOX_START, SIZE - BOX_START - BOX_SIZE
         return picture + (detail if window else F.pad(detail, (start, end, start, end)))
 
+    def folds_open(self, box: Tensor) -> Tensor:
+        """How far the folds' gate is open on average, 0..1; 0 for a generator without folds."""
+        if "folds" not in self.textures:
+            return box.new_zeros(())
+        return torch.sigmoid(box[:, -4:].float()).mean()
+
     def hair_map(self, controls: Tensor) -> Tensor:
         """[n, 2, 3]: picture pixel -> -1..1 on the hair texture, learned: hair has no points of its own."""
         head = controls[:, 52:55]

@@ -11,6 +11,7 @@ from pathlib import Path
 from renderer.synthesis.clip import read_clip
 from renderer.synthesis.errors import SynthesisError
 from renderer.synthesis.job import RenderJob
+from renderer.synthesis.options import add_avatar_options, open_workshop
 
 BPY_HINT = (
     "rendering needs Blender's Python module on Python 3.11: pip install 'avatar-engine[synthesis]' (GPL)."
@@ -42,9 +43,9 @@ def _parser() -> argparse.ArgumentParser:
     points = commands.add_parser(
         "points", help="label 368 exact points of every frame of a folder (no rendering)"
     )
-    _add_avatar_options(points)
+    add_avatar_options(points, "in the folder of frames")
     points.add_argument("--frames", type=Path, required=True, help="folder written by render")
-    points.set_defaults(run=_points, default_cache="frames")
+    points.set_defaults(run=_points)
     convert = commands.add_parser(
         "convert", help="make the head model's folder from your copies of the sources"
     )
@@ -68,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_render(parser: argparse.ArgumentParser) -> None:
-    _add_avatar_options(parser)
+    add_avatar_options(parser, "in the folder of frames")
     parser.add_argument("--out", type=Path, required=True, help="folder for pictures and labels")
     parser.add_argument(
         "--seed", type=_not_negative, required=True, help="frames are functions of (seed, index)"
@@ -84,17 +85,7 @@ def _add_render(parser: argparse.ArgumentParser) -> None:
         "--motion", type=Path, help="show this motion (JSON of avatar-engine motion) in place of random faces"
     )
     parser.add_argument("--first", type=_not_negative, default=0, help="first frame of the motion (0)")
-    parser.set_defaults(run=_render, default_cache="out")
-
-
-def _add_avatar_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--avatar", required=True, help="a built-in avatar (ava) or the path of a recipe.json"
-    )
-    parser.add_argument("--face-model", type=Path, required=True, help="folder written by convert")
-    parser.add_argument(
-        "--cache", type=Path, help="textures and grooms (default: cache/ in the folder of frames)"
-    )
+    parser.set_defaults(run=_render)
 
 
 def _positive(text: str) -> int:
@@ -121,14 +112,6 @@ def _share(text: str) -> float:
     return value
 
 
-def _workshop(options: argparse.Namespace):
-    from renderer.synthesis.assets import Workshop
-    from renderer.synthesis.recipe import load_recipe
-
-    cache = options.cache or getattr(options, options.default_cache) / "cache"
-    return Workshop(load_recipe(options.avatar), options.face_model, cache)
-
-
 def _render(options: argparse.Namespace) -> None:
     try:
         from renderer.synthesis.render import render_frames
@@ -138,7 +121,7 @@ def _render(options: argparse.Namespace) -> None:
         raise SynthesisError(f"no module '{error.name}': {BPY_HINT}") from error
     clip = read_clip(options.motion, options.first, options.frames) if options.motion else None
     job = RenderJob(options.seed, options.frames, options.full, options.samples, clip)
-    workshop = _workshop(options)
+    workshop = open_workshop(options, options.out)
     rendered = render_frames(workshop, job, options.out)
     print(f"{options.out}: {rendered} frames rendered, {options.frames - rendered} were there")
     _write_points(workshop, options.out)
@@ -148,7 +131,7 @@ def _points(options: argparse.Namespace) -> None:
     from renderer.synthesis.frames import record_files
 
     record_files(options.frames)  # say so at once if there is nothing to label
-    _write_points(_workshop(options), options.frames)
+    _write_points(open_workshop(options, options.frames), options.frames)
 
 
 def _write_points(workshop, folder: Path) -> None:

@@ -85,17 +85,22 @@ def move_strands(strands_object: bpy.types.Object, strands: Array) -> None:
     strands_object.data.update_tag()
 
 
+def add_image(name: str, colors: Array, *, is_data: bool = False) -> bpy.types.Image:
+    """An opaque image of colors [size, size, 3], lowest row first; is_data: numbers, no colors."""
+    size = len(colors)
+    image = bpy.data.images.new(name, size, size, float_buffer=True, is_data=is_data)
+    image.pixels.foreach_set(np.dstack([colors, np.ones((size, size))]).astype(np.float32).ravel())
+    return image
+
+
 def show_image(node: bpy.types.ShaderNodeTexImage, values: Array) -> None:
     """Let a texture node show linear grey values [size, size], first row on top, in place of what it
     showed.
 
     A new image each time: Cycles with persistent data draws a repainted one as it was a frame before.
     """
-    image = bpy.data.images.new(node.name, len(values), len(values), float_buffer=True, is_data=True)
-    pixels = np.ones((*values.shape, 4), np.float32)
-    pixels[..., :3] = values[::-1, :, None]  # Blender's first row is the lowest
-    image.pixels.foreach_set(pixels.ravel())
-    before, node.image = node.image, image
+    grey = np.repeat(values[::-1, :, None], 3, 2)  # Blender's first row is the lowest
+    before, node.image = node.image, add_image(node.name, grey, is_data=True)
     if before is not None:
         bpy.data.images.remove(before)
 

@@ -7,9 +7,6 @@ Drawn from the geometry alone: the texels of each fold, moved to this person's f
 
 from __future__ import annotations
 
-import argparse
-from pathlib import Path
-
 import cv2
 import numpy as np
 from scipy.spatial import cKDTree
@@ -18,9 +15,9 @@ from renderer.synthesis.assets import Workshop
 from renderer.synthesis.camera import CAMERA, PICTURE_SIZE
 from renderer.synthesis.errors import SynthesisError
 from renderer.synthesis.face_model import SKIN_VERTICES
-from renderer.synthesis.geometry import Array
+from renderer.synthesis.geometry import Array, inverse_distance_mean
 from renderer.synthesis.names import ARKIT_NAMES
-from renderer.synthesis.recipe import load_recipe
+from renderer.synthesis.options import array_parser, make_arrays
 from renderer.synthesis.wrinkles import LARGEST_AMOUNT, ONSET, fold_shares
 
 MASK_SIZE = 128
@@ -47,9 +44,7 @@ def fold_map(workshop: Workshop) -> dict[str, np.ndarray]:
         points = texels[patch][seen].astype(np.float64)
         drawn = np.zeros_like(total)
         if len(points):
-            distance, nearest = tree.query(points, k=4)
-            closeness = 1 / (distance + 0.01)
-            moved = (shift[nearest] * closeness[..., None]).sum(1) / closeness.sum(1, keepdims=True)
+            moved = inverse_distance_mean(tree, shift, points, neighbours=4, floor=0.01)
             drawn = _splat(CAMERA.project(points + moved), height[seen])
         total += drawn
         masks.append(_mask(drawn))
@@ -79,21 +74,8 @@ def _mask(height: np.ndarray) -> np.ndarray:
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "--avatar", required=True, help="a built-in avatar (ava) or the path of a recipe.json"
-    )
-    parser.add_argument("--face-model", type=Path, required=True, help="folder written by convert")
-    parser.add_argument("--cache", type=Path, help="textures and grooms (default: cache/ beside the output)")
-    parser.add_argument("--out", type=Path, required=True, help="npz to write")
-    options = parser.parse_args(argv)
-    cache = options.cache or options.out.parent / "cache"
-    try:
-        made = fold_map(Workshop(load_recipe(options.avatar), options.face_model, cache))
-    except (SynthesisError, OSError) as error:
-        parser.exit(1, f"fold_map: {error}\n")
+    options = array_parser(__doc__).parse_args(argv)
+    made = make_arrays("fold_map", options, fold_map)
     np.savez_compressed(options.out, **made)
     print(f"{options.out}: {len(made['masks'])} folds")
 

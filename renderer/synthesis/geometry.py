@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.spatial import cKDTree
 
 Array = NDArray[np.floating]
 
@@ -53,6 +54,17 @@ def vertex_normals(vertices: Array, faces: NDArray[np.integer]) -> Array:
     is_quad = faces[:, 3] >= 0
     np.add.at(normals, faces[is_quad, 3], face_normals[is_quad])
     return unit(normals)
+
+
+def inverse_distance_mean(
+    tree: cKDTree, values: Array, points: Array, neighbours: int, floor: float
+) -> Array:
+    """Values [m, ...] of the tree's points at other points [n, ...]: the nearest ones' mean, each counting
+    1 / (distance + floor) (Shepard 1968)."""
+    distance, nearest = tree.query(points, k=neighbours)
+    closeness = 1 / (distance + floor)
+    closeness = closeness.reshape(*closeness.shape, *[1] * (values.ndim - 1))
+    return (values[nearest] * closeness).sum(1) / closeness.sum(1)
 
 
 def fit_sphere(points: Array) -> tuple[Array, float]:

@@ -8,17 +8,14 @@ millisecond.
 
 from __future__ import annotations
 
-import argparse
-from pathlib import Path
-
 import numpy as np
 
 from renderer.synthesis.controls import LipGap, sample_controls
-from renderer.synthesis.errors import SynthesisError
 from renderer.synthesis.figure import Figure
 from renderer.synthesis.frames import FrameRecord
 from renderer.synthesis.labels import choose_points, project_points
 from renderer.synthesis.names import ARKIT_NAMES
+from renderer.synthesis.options import array_parser, make_arrays
 
 
 def rig_labels(figure: Figure, seed: int, count: int) -> dict[str, np.ndarray]:
@@ -44,27 +41,14 @@ def rig_labels(figure: Figure, seed: int, count: int) -> dict[str, np.ndarray]:
 
 
 def main(argv: list[str] | None = None) -> None:
-    from renderer.synthesis.assets import Workshop
-    from renderer.synthesis.recipe import load_recipe
-
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "--avatar", required=True, help="a built-in avatar (ava) or the path of a recipe.json"
-    )
-    parser.add_argument("--face-model", type=Path, required=True, help="folder written by convert")
-    parser.add_argument("--cache", type=Path, help="textures and grooms (default: cache/ beside the output)")
-    parser.add_argument("--out", type=Path, required=True, help="npz to write")
+    parser = array_parser(__doc__)
     parser.add_argument("--seed", type=int, default=7001)
     parser.add_argument("--count", type=int, default=16_000)
     options = parser.parse_args(argv)
-    cache = options.cache or options.out.parent / "cache"
-    try:
-        figure = Workshop(load_recipe(options.avatar), options.face_model, cache).figure()
-    except (SynthesisError, OSError) as error:
-        parser.exit(1, f"rig_labels: {error}\n")
-    np.savez(options.out, **rig_labels(figure, options.seed, options.count))
+    made = make_arrays(
+        "rig_labels", options, lambda shop: rig_labels(shop.figure(), options.seed, options.count)
+    )
+    np.savez(options.out, **made)
     print(f"{options.out}: {options.count} faces")
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 
 from renderer.synthesis import materials
-from renderer.synthesis.blender import METRES_PER_CM
+from renderer.synthesis.blender import METRES_PER_CM, add_image
 from renderer.synthesis.camera import PICTURE_SIZE, Camera
 from renderer.synthesis.geometry import Array
 from renderer.synthesis.recipe import Light
@@ -100,9 +100,7 @@ def paint_backdrop(seed: int, size: int = 256) -> Array:
 def hang_backdrop(seed: int) -> None:
     """A wall behind the head that the camera sees and nothing else: it throws no light and no shadow."""
     picture = paint_backdrop(seed)
-    size = len(picture)
-    image = bpy.data.images.new("bg", size, size, float_buffer=True)
-    image.pixels.foreach_set(np.dstack([picture, np.ones((size, size))]).astype(np.float32).ravel())
+    image = add_image("bg", picture)
     mesh = bpy.data.meshes.new("bg")
     half = BACKDROP_HALF_SIZE_M
     mesh.from_pydata(

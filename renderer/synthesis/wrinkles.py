@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 from scipy.spatial import cKDTree
 
-from renderer.synthesis.geometry import smoothstep
+from renderer.synthesis.geometry import inverse_distance_mean, smoothstep
 from renderer.synthesis.names import ARKIT_NAMES
 
 Plane = NDArray[np.float32]
@@ -210,7 +210,5 @@ def _curve(
         line[:, 1] += (knots[0, 1] - line[0, 1]) * (1 - t) ** 4
         line = np.concatenate([(line[:25] * [-1, 1])[::-1], line])  # a little over the middle
         fade, wobble = np.concatenate([np.ones(25), fade]), np.concatenate([np.full(25, wobble[0]), wobble])
-    distance, nearest = cKDTree(front[:, :2]).query(line, k=8)
-    closeness = 1 / (distance + 0.02)
-    depth = (front[nearest, 2] * closeness).sum(1) / closeness.sum(1)
+    depth = inverse_distance_mean(cKDTree(front[:, :2]), front[:, 2], line, neighbours=8, floor=0.02)
     return np.c_[line, depth], fade * np.clip(1 + 0.25 * wobble, 0.3, 1.5)

@@ -140,8 +140,10 @@ def main() -> None:
     parser.add_argument("--worst", type=Path, help=f"the same of the worst {WORST}")
     parser.add_argument("--size", type=int, choices=(256, 512), default=512)
     arguments = parser.parse_args()
-    sheets = {"sheet_path": arguments.sheet, "worst": arguments.worst}
-    print(json.dumps(judge_weights(arguments.weights, arguments.frames, size=arguments.size, **sheets)))
+    figures = judge_weights(
+        arguments.weights, arguments.frames, arguments.sheet, arguments.size, arguments.worst
+    )
+    print(json.dumps(figures))
 
 
 if __name__ == "__main__":

@@ -55,13 +55,15 @@ def judge_clip(portrait: Portrait, rows: list[dict[str, Any]]) -> dict[str, floa
     for part, (points, margin) in PARTS.items():
         around = landmarks[:, points].reshape(-1, 2)
         x0, y0, x1, y1 = bounding_box(around, margin, (0, 0, SIZE, SIZE))
-        for name, blur in (("", lambda frames: frames), (" blurred", over_time)):
-            flicker = {}
-            for which, frames in (("truth", true), ("drawn", drawn)):
-                cut = np.where(np.isnan(true[:, y0:y1, x0:x1]), np.nan, frames[:, y0:y1, x0:x1])
-                flicker[which] = float(np.nanmean(second_difference(blur(cut))))
-                out[f"{part} {which}{name}"] = flicker[which]
-            out[f"{part} ratio{name}"] = flicker["drawn"] / flicker["truth"]
+        seen, shown = (frames[:, y0:y1, x0:x1] for frames in (true, drawn))
+        shown = np.where(np.isnan(seen), np.nan, shown)
+        for name, a, b in (("", seen, shown), (" blurred", over_time(seen), over_time(shown))):
+            truth, ours = (float(np.nanmean(second_difference(frames))) for frames in (a, b))
+            out |= {
+                f"{part} truth{name}": truth,
+                f"{part} drawn{name}": ours,
+                f"{part} ratio{name}": ours / truth,
+            }
     return out
 
 

@@ -58,7 +58,7 @@ class Teacher:
         graph = json.loads((weights / "manifest.json").read_text(encoding="utf-8"))["config"]["graph"]
         self.backend = OnnxBackend(weights, graph, 1, shrink=2)
         self.composer: Composer = self.backend.composer
-        gates = load_generator(weights).config.gates
+        gates = self.composer.textures.gates
         one_hot = np.zeros((gates, CELLS * CELLS, 4, gates), np.float32)
         for k in range(gates):
             one_hot[k, :, :, k] = 1

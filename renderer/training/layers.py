@@ -16,14 +16,13 @@ import math
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 
 from renderer.rig import load_rig
 from renderer.torch_generator import Generator
 from renderer.training.dataset import Frames, is_validation, load, read_labels
 from renderer.training.losses import laplacian_loss
-from renderer.training.runs import load_generator
+from renderer.training.runs import load_generator, save_generator
 
 FITTED = {"plate": 5e-3, "hair": 2e-2}
 "Textures and their rates: what could be in either is learned by the one that moves."
@@ -90,8 +89,7 @@ def main(argv: list[str] | None = None) -> None:
     losses = fit_canvas_layers(net, load(rows, load_rig(arguments.rig), "full"), arguments.steps)
     shown = [round(loss, 4) for loss in losses[:: max(1, len(losses) // 8)]]
     print(json.dumps({"whole pictures": len(rows), "loss": shown}))
-    state = {k: v.half().contiguous() for k, v in net.state_dict().items()}
-    save_file(state, arguments.run / "generator.safetensors")
+    save_generator(net, arguments.run)
 
 
 if __name__ == "__main__":

@@ -18,14 +18,13 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from renderer.rig import load_rig
-from renderer.torch_generator import EXTRA_LAYERS, FOLDS_START, Generator, GeneratorConfig, ModulatedConv
+from renderer.torch_generator import EXTRA_LAYERS, Generator, GeneratorConfig, ModulatedConv
 from renderer.training.catch_light import BRIGHTNESS, IRISES, with_catch_lights
 from renderer.training.dataset import load, read_labels
-from renderer.training.runs import load_generator
+from renderer.training.runs import load_generator, save_generator
 
 FRAMES = 16
 "Frames on which channels are judged; they are many pixels each."
@@ -58,14 +57,15 @@ def pruned(net: Generator, config: GeneratorConfig, geometry: dict[str, Tensor])
         raise ValueError("only the widths of a generator can be pruned")
     sizes = _rms_of_outputs(net, geometry)
     state = dict(net.state_dict())
-    for layer in [k for k in EXTRA_LAYERS if k in extra.keys() - net.config.textures.keys()]:
-        state[f"textures.{layer}"] = torch.zeros(1, 3, *extra[layer])
-        start = FOLDS_START if layer == "folds" else 0.0  # 0 is half open
-        for name, value in (("box_head.weight", 0.0), ("box_head.bias", start)):  # the gate's four rows
-            state[name] = torch.cat([state[name], torch.full_like(state[name][:4], value)])
+    small = Generator(config)
+    fresh = small.state_dict()
+    state |= {f"textures.{k}": fresh[f"textures.{k}"] for k in extra.keys() - net.config.textures.keys()}
+    new_gates = fresh["box_head.bias"][len(state["box_head.bias"]) :]
+    state["box_head.bias"] = torch.cat([state["box_head.bias"], new_gates])
+    weight = state["box_head.weight"]
+    state["box_head.weight"] = torch.cat([weight, weight.new_zeros(len(new_gates), *weight.shape[1:])])
     _prune_trunk(net, config, sizes, state)
     _prune_guides(net, config, sizes, state)
-    small = Generator(config)
     small.load_state_dict(state)
     return small
 
@@ -160,9 +160,8 @@ def main(argv: list[str] | None = None) -> None:
     arguments = parser.parse_args(argv)
     net = load_generator(arguments.run).eval()
     if (arguments.run / "manifest.json").exists():  # export will add the lights again
-        known = {name: net.state_dict()[name].numpy() for name in IRISES}
-        unlit = with_catch_lights(known, -BRIGHTNESS)
-        net.load_state_dict(net.state_dict() | {k: torch.from_numpy(v) for k, v in unlit.items()})
+        unlit = with_catch_lights({k: net.state_dict()[k].numpy() for k in IRISES}, -BRIGHTNESS)
+        net.load_state_dict({k: torch.from_numpy(v) for k, v in unlit.items()}, strict=False)
     rows = [row for row in read_labels(arguments.frames) if row["kind"] == "face"]
     picked = torch.linspace(0, len(rows) - 1, min(FRAMES, len(rows))).long().tolist()
     frames = load([rows[i] for i in picked], load_rig(arguments.rig), "face")
@@ -176,8 +175,7 @@ def main(argv: list[str] | None = None) -> None:
     arguments.out.mkdir(parents=True, exist_ok=True)
     facts = {"config": dataclasses.asdict(small.config), "pruned from": str(arguments.run)}
     (arguments.out / "options.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
-    state = {k: v.half().contiguous() for k, v in small.state_dict().items()}
-    save_file(state, arguments.out / "generator.safetensors")
+    save_generator(small, arguments.out)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What a training run left: its generator, to go on from. Knows run folders and weights folders."""
+"""What a training run leaves: its generator, to go on from. Knows run folders and weights folders."""
 
 from __future__ import annotations
 
@@ -6,9 +6,16 @@ import json
 from pathlib import Path
 
 import torch
+from safetensors.torch import save_file
 
 from renderer.tensors import read_tensors
 from renderer.torch_generator import Generator, build
+
+
+def save_generator(net: Generator, folder: Path) -> None:
+    """Write its parameters into a run folder, in half precision."""
+    state = {k: v.half().contiguous().cpu() for k, v in net.state_dict().items()}
+    save_file(state, folder / "generator.safetensors")
 
 
 def load_generator(folder: Path) -> Generator:

@@ -23,7 +23,6 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from renderer.geometry import BOX_SIZE, BOX_START, SIZE
@@ -33,7 +32,7 @@ from renderer.training.dataset import Frames, crop, is_validation, load, part_we
 from renderer.training.discriminator import Discriminator, cut_patches, patch_corners
 from renderer.training.evaluate import judge, sheet
 from renderer.training.losses import feature_matching, gradient_penalty, laplacian_loss, texture_loss
-from renderer.training.runs import load_generator
+from renderer.training.runs import load_generator, save_generator
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,7 +60,7 @@ class Options:
     texture: float = 0.0
     "Weight of the texture loss."
     folds: float = 0.02
-    "What an open gate of the folds costs: a hundredth of the picture's range, so that only folds open it."
+    "What an open gate of the folds costs: a hundredth of the picture's range."
     penalty: float = 0.1
     "R1's gamma, applied every 8th step."
     report: int = 2_000
@@ -166,8 +165,7 @@ class Trainer:
         with self.autocast():
             canvas, box = self.net.features(*(geometry[k] for k in ("controls", "masks", "warp")), window)
             drawn = self.net.compose(canvas, box, geometry, window)
-        has_folds = "folds" in self.net.config.textures
-        return drawn, torch.sigmoid(box[:, -4:].float()).mean() if has_folds else drawn.new_zeros(())
+        return drawn, self.net.folds_open(box)
 
     def adversarial_loss(
         self, drawn: Tensor, truth: Tensor, masks: Tensor, step: int, stats: dict[str, float]
@@ -199,8 +197,7 @@ class Trainer:
         return ramp * (self.options.adversarial * F.softplus(-logits).mean() + matching)
 
     def save(self) -> None:
-        state = {k: v.half().contiguous().cpu() for k, v in self.average.state_dict().items()}
-        save_file(state, self.out / "generator.safetensors")
+        save_generator(self.average, self.out)
 
     def run(self, held_out: dict[str, Frames]) -> None:
         """The whole run, with a judgement now and then."""

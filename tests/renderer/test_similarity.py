@@ -1,11 +1,22 @@
 """Measures of likeness against slow forms of their definitions."""
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from renderer.training.similarity import C1, C2, MS_SMALLEST, SSIM_SIGMA, ms_ssim, psnr, sharpness, ssim
+from renderer.training.similarity import (
+    C1,
+    C2,
+    MS_SMALLEST,
+    SSIM_SIGMA,
+    _terms,
+    ms_ssim,
+    psnr,
+    sharpness,
+    ssim,
+)
 
 
 def noise(seed: int, side: int = 24) -> np.ndarray:
@@ -29,8 +40,6 @@ def test_ssim_is_the_mean_of_its_pixels() -> None:
     b = 0.5 * a + 0.5 * b
     one = np.zeros((11, 11, 3), np.float32)
     centre = [slow_ssim_at(a[..., k], b[..., k], 5, 5) for k in range(3)]
-    from renderer.training.similarity import _terms
-
     luminance, structure = _terms(a, b)
     np.testing.assert_allclose((luminance * structure)[5, 5], centre, rtol=1e-3)
     assert ssim(a, b) == pytest.approx(float((luminance * structure).mean()))
@@ -55,7 +64,5 @@ def test_ms_ssim_falls_with_noise_and_wants_large_pictures() -> None:
 
 
 def test_a_blurred_picture_is_less_sharp() -> None:
-    import cv2
-
     truth = noise(5, 64)
     assert sharpness(cv2.GaussianBlur(truth, (0, 0), 1.0), truth, 2) < 0.7

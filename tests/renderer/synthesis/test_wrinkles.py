@@ -85,7 +85,7 @@ def test_every_share_belongs_to_a_weight() -> None:
             assert name in ARKIT_NAMES or name + "Left" in ARKIT_NAMES
 
 
-def test_a_recipe_without_wrinkles_has_none(workshop: Workshop, figure: Figure) -> None:
+def test_the_workshop_paints_them_and_the_figure_says_how_deep(workshop: Workshop, figure: Figure) -> None:
     painted = workshop.wrinkles()
     assert painted is not None and painted.size == 48
     posed = figure.pose({"browInnerUp": 1.0}, (0, 0, 0), (0, 0))
