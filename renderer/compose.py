@@ -28,12 +28,10 @@ from renderer.geometry import (
     Guides,
     box_feather,
 )
-from renderer.packing import Drawn, gates_by, lay_out
+from renderer.packing import BOX_GATES, Drawn, gates_by, lay_out
 
 Float32 = NDArray[np.float32]
 UInt8 = NDArray[np.uint8]
-FOLDS_SEEN = 0.02
-"A gate of the folds below this is none: it would show a twenty-fifth of their texture at most."
 CANVAS_CELLS = 64
 "Cells a side of the canvas's features."
 
@@ -50,19 +48,17 @@ class Textures:
     face: Float32
     rigid: tuple[Float32, ...]
     "In the order of RIGID_LAYERS, with a border of one empty texel, for soft edges."
-    lids: Float32 | None
-    "Closed lids over LIDS_REGION of the neutral face; None in weights that have none."
-    folds: Float32 | None
-    "What expressions add to the skin, as large as the face texture; None in weights that have none."
+    lids: Float32
+    "Closed lids over LIDS_REGION of the neutral face."
+    folds: Float32
+    "What expressions add to the skin, as large as the face texture."
     hair_motion: Float32
-    "float32 [9, 6]: head rotation -> change of the hair's affine map."
+    "float32 [9, 12]: turns of the head -> how the hair texture moves, see `torch_generator.carried`."
+    matte: Float32
+    "float32 [512 / shrink, 512 / shrink], 0..1: the outline of the hair, which moves in its own way."
+    matte_motion: Float32
     feather: Float32
     "float32 [352 / shrink, 352 / shrink, 3]: the face box's fading edge."
-
-    @property
-    def gates(self) -> int:
-        """Gates of the face box, as `Drawn.box_gates` has them."""
-        return 4 + (self.lids is not None) + (self.folds is not None)
 
 
 def make_textures(tensors: dict[str, Float32], shrink: int = 1) -> Textures:
@@ -80,9 +76,11 @@ def make_textures(tensors: dict[str, Float32], shrink: int = 1) -> Textures:
         hair=texture("hair"),
         face=texture("face"),
         rigid=tuple(texture(name) for name in RIGID_LAYERS),
-        lids=texture("lids") if "textures.lids" in tensors else None,
-        folds=texture("folds") if "textures.folds" in tensors else None,
+        lids=texture("lids"),
+        folds=texture("folds"),
         hair_motion=tensors["hair_motion"],
+        matte=average(np.ascontiguousarray(tensors["textures.matte"][0, 0]), shrink),
+        matte_motion=tensors["matte_motion"],
         feather=cv2.merge([average(box_feather(), shrink)] * 3),
     )
 
@@ -95,13 +93,33 @@ def average(picture: Float32, shrink: int) -> Float32:
     return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.float32)
 
 
-def hair_matrix(controls: Float32, motion: Float32) -> Float32:
-    """[2, 3]: picture pixel centre -> -1..1 on the hair texture, as `Generator.hair_map`."""
-    head = controls[52:55]
-    terms = np.concatenate([head, head * head, head * np.roll(head, 1)])
-    rest = np.array([2 / SIZE, 0, -1, 0, 2 / SIZE, -1], np.float32)
-    scale = np.array([2 / SIZE, 2 / SIZE, 1, 2 / SIZE, 2 / SIZE, 1], np.float32)
-    return (rest + scale * (terms @ motion)).reshape(2, 3).astype(np.float32)
+class CarriedPlaces:
+    """Where the pixels of HAIR_REGION lie on a texture that the head carries, as `torch_generator.carried`
+    says."""
+
+    def __init__(self, motion: Float32, texture: Float32, shrink: int) -> None:
+        """motion: float32 [9, 12], as in `Textures`; of a picture of 512 / shrink pixels a side."""
+        self._motion = motion
+        self._half = np.array([texture.shape[1], texture.shape[0]]) / 2
+        left, top, right, bottom = (edge // shrink for edge in HAIR_REGION)
+        x, y = (((np.arange(*ends) + 0.5) * 2 * shrink / SIZE - 1) for ends in ((left, right), (top, bottom)))
+        self._across = np.stack([x**power for power in range(3)]).astype(np.float32)
+        self._down = np.stack([y**power for power in range(3)], 1).astype(np.float32)
+        self._maps = [np.empty((len(y), len(x)), np.float32) for _ in range(2)]
+
+    def maps(self, controls: Float32) -> list[Float32]:
+        """Columns and rows (of indices) on the texture for each pixel, in scratch memory."""
+        head = controls[52:55]
+        terms = np.concatenate([head, head * head, head * np.roll(head, 1)])
+        motion = np.einsum("t,tk->k", terms, self._motion).reshape(2, 6)
+        motion[:, 0] += 1
+        motion[[0, 1], [1, 2]] += 1
+        motion *= self._half[:, None]
+        motion[:, 0] -= 0.5
+        for (one, x, y, xx, xy, yy), out in zip(motion, self._maps, strict=True):
+            middle = np.array([[one, x, xx], [y, xy, 0], [yy, 0, 0]], np.float32)
+            cv2.gemm(self._down, np.einsum("ij,jk->ik", middle, self._across), 1, None, 0, out)
+        return self._maps
 
 
 def to_pixels(
@@ -139,11 +157,14 @@ class Composer:
         self._small = blank(SIZE // 2, 3)
         self._picture, self._gate3 = blank(self._size, 3), blank(self._size, 3)
         self.hair = np.empty((bottom - top, right - left, 3), np.float32)
+        self._hair_places = CarriedPlaces(textures.hair_motion, textures.hair, shrink)
+        self._matte_places = CarriedPlaces(textures.matte_motion, textures.matte, shrink)
+        self._matte = np.empty(self.hair.shape[:2], np.float32)
         self._hair_gate3 = np.empty_like(self.hair)
         self._gate = blank(self._size)
         self._canvas_gates = blank(2 * CANVAS_CELLS, 2)
-        self._box_gates = blank(2 * CELLS, textures.gates)
-        self._box_gate = [blank(side) for _ in range(textures.gates)]
+        self._box_gates = blank(2 * CELLS, BOX_GATES)
+        self._box_gate = [blank(side) for _ in range(BOX_GATES)]
         self._detail, self._face, self._face_gate3 = blank(side, 3), blank(side, 3), blank(side, 3)
         self._large_detail = blank(BOX_SIZE, 3)
         self._warp = blank(side, 2)
@@ -161,12 +182,7 @@ class Composer:
         gates = lay_out(drawn.canvas_gates, CANVAS_CELLS, 2, self._canvas_gates)
         gate = cv2.resize(gates[:, :, 0], size, self._gate)
         cv2.accumulateProduct(textures.plate, cv2.merge([gate] * 3, self._gate3), picture)
-        top, left = self.hair_at[0].start, self.hair_at[1].start
-        affine = hair_matrix(controls, textures.hair_motion)
-        matrix = to_pixels(affine, textures.hair.shape, (left, top), textures.shrink)
-        height, width = self.hair.shape[:2]
-        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        cv2.warpAffine(textures.hair, matrix, (width, height), self.hair, flags, cv2.BORDER_REPLICATE)
+        self._lay_hair(controls)
         gate = cv2.resize(gates[:, :, 1], size, self._gate)
         cv2.merge([gate[self.hair_at]] * 3, self._hair_gate3)
         cv2.accumulateProduct(self.hair, self._hair_gate3, picture[self.hair_at])
@@ -174,6 +190,15 @@ class Composer:
         cv2.accumulateProduct(detail, textures.feather, picture[self._box, self._box])
         cv2.addWeighted(picture, 127.5, picture, 0, 127.5, self._bytes, cv2.CV_8U)  # -1..1 -> 0..255, clipped
         return np.asarray(cv2.cvtColor(self._bytes, cv2.COLOR_BGR2RGBA))
+
+    def _lay_hair(self, controls: Float32) -> None:
+        """The hair as it lies in HAIR_REGION, into `hair`, ready for its gate."""
+        textures = self.textures
+        across, down = self._hair_places.maps(controls)
+        cv2.remap(textures.hair, across, down, cv2.INTER_LINEAR, self.hair, cv2.BORDER_REPLICATE)
+        across, down = self._matte_places.maps(controls)
+        cv2.remap(textures.matte, across, down, cv2.INTER_LINEAR, self._matte, cv2.BORDER_REPLICATE)
+        cv2.multiply(self.hair, cv2.merge([self._matte] * 3, self._hair_gate3), self.hair)
 
     def face_detail(self, drawn: Drawn, guides: Guides) -> Float32:
         """What the face box adds to the canvas, [352 / shrink, 352 / shrink, 3]."""
@@ -197,10 +222,8 @@ class Composer:
         cv2.remap(textures.face, self._across, self._down, cv2.INTER_LINEAR, self._face, cv2.BORDER_REPLICATE)
         cv2.merge([gate[0]] * 3, self._face_gate3)
         cv2.accumulateProduct(self._face, self._face_gate3, detail)
-        if textures.lids is not None:
-            self._add_lids(detail, gate[4], guides.warp)
-        if textures.folds is not None:
-            self._add_folds(detail, gate[-1])
+        self._add_lids(detail, gate[4], guides.warp)
+        self._add_folds(detail, guides)
         openings = [cv2.resize(whole, side, interpolation=cv2.INTER_AREA) for whole in guides.openings]
         for k, texture in enumerate(textures.rigid):
             opening = openings[int(k > 1)]
@@ -210,7 +233,6 @@ class Composer:
     def _add_lids(self, detail: Float32, gate: Float32, warp: Float32) -> None:
         """Lay the closed lids into the face box; gate of the box's size. `_warp` holds the enlarged warp."""
         texture, shrink = self.textures.lids, self.textures.shrink
-        assert texture is not None
         corner, end = np.array(LIDS_REGION[:2], np.float64), np.array(LIDS_REGION[2:], np.float64)
         margin = 8
         there = cv2.inRange(warp, (corner - margin) / SIZE, (end + margin) / SIZE)
@@ -222,17 +244,21 @@ class Composer:
         shut = cv2.remap(texture, across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
         cv2.accumulateProduct(shut, cv2.merge([gate[region]] * 3), detail[region])
 
-    def _add_folds(self, detail: Float32, gate: Float32) -> None:
-        """Lay the skin's folds into the face box, only where their gate shows any: a face at rest has
-        none."""
-        assert self.textures.folds is not None
-        x, y, w, h = cv2.boundingRect(cv2.compare(gate, FOLDS_SEEN, cv2.CMP_GT))
+    def _add_folds(self, detail: Float32, guides: Guides) -> None:
+        """Lay the skin's folds into the face box, only where there are any: a face at rest has none."""
+        across, down = cv2.split(guides.warp * np.float32(len(guides.folds)) - np.float32(0.5))
+        opening = cv2.remap(guides.folds, across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        x, y, w, h = cv2.boundingRect(cv2.compare(opening, 0, cv2.CMP_GT))
         if not w:
             return
-        region = (slice(y, y + h), slice(x, x + w))
-        places = self._across[region], self._down[region]
-        folds = cv2.remap(self.textures.folds, *places, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        cv2.accumulateProduct(folds, cv2.merge([gate[region]] * 3), detail[region])
+        by = 4 // self.textures.shrink  # pixels a cell; the opening fades into the cell beside it
+        region = (slice(max(y - 1, 0) * by, (y + h + 1) * by), slice(max(x - 1, 0) * by, (x + w + 1) * by))
+        shown = cv2.resize(opening, (self._side, self._side))[region]
+        across, down = self._across[region], self._down[region]
+        folds = cv2.remap(
+            self.textures.folds, across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        )
+        cv2.accumulateProduct(folds, cv2.merge([shown] * 3), detail[region])
 
 
 def add_rigid(

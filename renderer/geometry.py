@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from renderer.elimination import product, solve_symmetric
+from renderer.folds import MASK_SIZE
 from renderer.rig import Rig
 
 Float32 = NDArray[np.float32]
@@ -73,6 +74,8 @@ class Guides:
     openings: UInt8
     """uint8 [2, 352, 352], 0..255: mouth and eyes inside the face box; what lies behind shows through nothing
     else."""
+    folds: Float32
+    "float32 [128, 128] over the neutral picture: how far the skin is folded there, 0 for flat."
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,7 @@ class Outlines:
     masks: UInt8
     affines: Float32
     openings: UInt8
+    folds: Float32
     control: Float32
     "float32 [points, 2]: where the spline's control points lie in the picture."
 
@@ -91,6 +95,7 @@ class Geometry:
 
     def __init__(self, rig: Rig) -> None:
         self.rig = rig
+        self._flat = np.zeros((MASK_SIZE, MASK_SIZE), np.float32)
         zeros = np.zeros(len(rig.names), np.float32)
         self.neutral = rig.points(zeros, np.zeros(3, np.float32), np.zeros(2, np.float32))
         self.spline = Spline(self._control(self.neutral), soft_points(self._control(self.neutral)))
@@ -100,24 +105,25 @@ class Geometry:
 
     def guides(self, weights: Float32, head_rad: Float32, gaze_rad: Float32) -> Guides:
         """weights [52] 0..1, head_rad [3], gaze_rad [2] -> Guides."""
-        return self.guides_of(self.rig.points(weights, head_rad, gaze_rad))
+        return self.guides_of(self.rig.points(weights, head_rad, gaze_rad), weights)
 
-    def guides_of(self, points: Float32) -> Guides:
-        """The guides of points [points, 2] in the rig's order."""
-        made = self.outlines_of(points)
-        return Guides(made.masks, self.spline.warp(made.control), made.affines, made.openings)
+    def guides_of(self, points: Float32, weights: Float32) -> Guides:
+        """The guides of points [points, 2] in the rig's order, of a face of those weights."""
+        made = self.outlines_of(points, weights)
+        return Guides(made.masks, self.spline.warp(made.control), made.affines, made.openings, made.folds)
 
     def outlines(self, weights: Float32, head_rad: Float32, gaze_rad: Float32) -> Outlines:
         """As `guides`."""
-        return self.outlines_of(self.rig.points(weights, head_rad, gaze_rad))
+        return self.outlines_of(self.rig.points(weights, head_rad, gaze_rad), weights)
 
-    def outlines_of(self, points: Float32) -> Outlines:
+    def outlines_of(self, points: Float32, weights: Float32) -> Outlines:
         """As `guides_of`."""
         cells = to_fixed(points, BOX_START, 4)
         return Outlines(
             masks=part_masks({name: cells[start:end] for name, (start, end) in self.rig.spans.items()}),
             affines=self._rigid.fit(points),
             openings=openings(self.rig.group(points, "landmark")),
+            folds=self.rig.folds.opening(weights) if self.rig.folds else self._flat,
             control=self._control(points),
         )
 

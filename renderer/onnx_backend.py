@@ -53,7 +53,8 @@ class OnnxBackend:
         return other
 
     def _make_composer(self, shrink: int) -> Composer:
-        wanted = read_tensors(self._tensors, lambda name: name.startswith(("textures.", "hair_motion")))
+        layers = ("textures.", "hair_motion", "matte_motion")
+        wanted = read_tensors(self._tensors, lambda name: name.startswith(layers))
         return Composer(make_textures(wanted, shrink), self._threads)
 
     def network(self, controls: Float32, guides: Guides) -> Drawn:

@@ -24,6 +24,8 @@ WIDTH = 32
 ZERO = 128
 "The byte that stands for 0."
 OUTPUTS = ("canvas", "canvas_gates", "box", "box_gates")
+BOX_GATES = 5
+"Of the face box: face, upper teeth, lower teeth, irises, lids."
 COLOURS = 48
 "Channels of a head that are colours."
 
@@ -39,8 +41,7 @@ class Drawn:
     box: Float32
     "float32 [88 * 88, 48], of the network for pictures of 256 [44 * 44, 48]."
     box_gates: Float32
-    """float32 [88 * 88, 4 * 6] or [44 * 44, 16 * 6]: face, upper teeth, lower teeth, irises, lids, folds;
-    older weights lack the last one or two."""
+    "float32 [88 * 88, 4 * 5] or [44 * 44, 16 * 5]: the gates of BOX_GATES."
 
 
 class GuidePacker:

@@ -14,10 +14,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations_with_replacement
 from pathlib import Path
+from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import safe_open
+
+from renderer.folds import MASK_SIZE, FoldMap
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
@@ -37,6 +41,8 @@ class Rig:
     "float32 [2 * points]."
     coefficients: Float32
     "float32 [features, 2 * points]."
+    folds: FoldMap | None = None
+    "Of the skin; None for one that never folds."
 
     @cached_property
     def spans(self) -> dict[str, tuple[int, int]]:
@@ -119,4 +125,14 @@ def load_rig(path: Path) -> Rig:
             groups=tuple(json.loads(facts["groups"])),
             mean=file.get_tensor("mean"),
             coefficients=file.get_tensor("coefficients").astype(np.float32),
+            folds=_read_folds(file, facts, path) if "folds" in facts else None,
         )
+
+
+def _read_folds(file: Any, facts: dict[str, str], path: Path) -> FoldMap:
+    """Masks lie in the file as one PNG, below each other: they are nearly empty."""
+    shares = file.get_tensor("folds.shares")
+    masks = cv2.imdecode(file.get_tensor("folds.masks"), cv2.IMREAD_GRAYSCALE)
+    if masks is None or masks.shape != (len(shares) * MASK_SIZE, MASK_SIZE):
+        raise ValueError(f"{path}: its map of folds cannot be read; make the rig again")
+    return FoldMap(masks.reshape(-1, MASK_SIZE, MASK_SIZE), shares, **json.loads(facts["folds"]))

@@ -5,8 +5,8 @@ A safetensors file. Floating-point tensors are what they say. Two kinds are code
 * int8, a layer's weights: every output has a step of its own, `NAME.step` float32 [outputs]; the value is
   code x step (Jacob et al. 2018, "Quantization and Training of Neural Networks for Efficient
   Integer-Arithmetic-Only Inference", section 2.1, with zero points of 0);
-* uint8 [bytes], a texture: a lossless WebP of 8-bit codes, `NAME.range` float32 [2, 3] holds lowest value and
-  step of each channel; the value is lowest + code x step.
+* uint8 [bytes], a texture: a lossless WebP of 8-bit codes, `NAME.range` float32 [2, channels] holds lowest
+  value and step of each of its three channels or its one; the value is lowest + code x step.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ def read_tensors(path: Path, wanted: Callable[[str], bool] = lambda name: True) 
 
 
 def write_tensors(tensors: Mapping[str, Float32], path: Path) -> None:
-    """Write float tensors as an avatar's file: textures [1, 3, h, w] and large layers coded, the others in
-    float16."""
+    """Write float tensors as an avatar's file: textures [1, 3 or 1, h, w] and large layers coded, the others
+    in float16."""
     stored: dict[str, NDArray[np.generic]] = {}
     for name, tensor in tensors.items():
         if name.startswith("textures.") and tensor.size >= LEAST_CODED:
@@ -78,6 +78,7 @@ def _encode(texture: Float32) -> tuple[NDArray[np.uint8], Float32]:
     low, high = plain.min((0, 1)), plain.max((0, 1))
     step = np.maximum((high - low) / 255, np.finfo(np.float32).tiny)
     codes = np.round((plain - low) / step).astype(np.uint8)
+    codes = np.repeat(codes, 3 // codes.shape[2], 2)
     fine, data = cv2.imencode(".webp", codes, [cv2.IMWRITE_WEBP_QUALITY, LOSSLESS])
     if not fine:
         raise ValueError(f"a texture of {codes.shape} cannot be coded as WebP")
@@ -86,7 +87,8 @@ def _encode(texture: Float32) -> tuple[NDArray[np.uint8], Float32]:
 
 def _decode(data: NDArray[np.uint8], scale: Float32, where: str) -> Float32:
     codes = cv2.imdecode(data, cv2.IMREAD_COLOR)
-    if codes is None or scale.shape != (2, 3):
+    if codes is None or scale.shape not in ((2, 3), (2, 1)):
         raise ValueError(f"{where}: neither a texture nor a tensor; make the weights again")
+    codes = codes[:, :, : scale.shape[1]]
     plain = scale[0] + codes.astype(np.float32) * scale[1]
     return np.ascontiguousarray(plain.transpose(2, 0, 1)[None])

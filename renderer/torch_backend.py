@@ -106,6 +106,7 @@ class TorchBackend:
             "warp": self._spline(self._put(np.stack([o.control for o in outlines]))),
             "affines": self._put(np.stack([o.affines for o in outlines])),
             "openings": self._put(np.stack([o.openings for o in outlines])).float() / 255,
+            "folds": self._put(np.stack([o.folds for o in outlines])),
         }
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
             return to_rgb(self._net(geometry))

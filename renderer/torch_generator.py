@@ -36,13 +36,12 @@ from renderer.geometry import (
     SIZE,
     box_feather,
 )
+from renderer.packing import BOX_GATES
 
 CANVAS_LAYERS = ("plate", "hair")
-EXTRA_LAYERS = ("lids", "folds")
-"Layers of the face box that older weights lack; each has a gate of its own, after the four of all weights."
-FOLDS_START = -2.0
-"Bias of the folds' gate at first: a face at rest has none."
-BOX_LAYERS = ("face", *RIGID_LAYERS, *EXTRA_LAYERS)
+MATTE = "matte"
+"The outline of head and hair, one channel, 0..1: how much of the hair texture shows."
+BOX_LAYERS = ("face", *RIGID_LAYERS, "lids", "folds")
 
 
 @dataclass(frozen=True)
@@ -60,23 +59,18 @@ class GeneratorConfig:
     "Of the face guide at 128, 64 and 32 cells."
     textures: dict[str, tuple[int, int]] = field(
         default_factory=lambda: {
-            "plate": (512, 512), "hair": (512, 512), "face": (512, 512),
+            "plate": (512, 512), "hair": (512, 512), "matte": (512, 512), "face": (512, 512),
             "teeth_upper": (48, 128), "teeth_lower": (48, 128), "iris_left": (48, 48), "iris_right": (48, 48),
             "lids": (80, 208), "folds": (512, 512),
         }
     )  # fmt: skip
     """Height and width of each picture texture. Lids: closed ones; folds: what expressions add to the skin,
-    wherever the face texture's own place is. Without them the face texture serves all."""
-
-    @property
-    def gates(self) -> int:
-        """Gates of the face box: face, upper teeth, lower teeth, irises, and those of EXTRA_LAYERS it has."""
-        return 4 + sum(name in self.textures for name in EXTRA_LAYERS)
+    wherever the face texture's own place is, shown as far as the geometry says."""
 
     @classmethod
     def tiny(cls) -> GeneratorConfig:
         """A network of a few thousand parameters for tests."""
-        textures = {k: (16, 16) for k in CANVAS_LAYERS + BOX_LAYERS}
+        textures = {k: (16, 16) for k in (*CANVAS_LAYERS, MATTE, *BOX_LAYERS)}
         return cls(
             styles=8,
             channels=(8, 8, 8, 8, 8),
@@ -147,17 +141,18 @@ class Generator(nn.Module):  # type: ignore[misc]
         self.inject = nn.ModuleList(nn.Conv2d(i, o, 1) for i, o in zip(g, (c[4], c[3], c[2]), strict=True))
         # heads are 1 x 1, as StyleGAN's toRGB: cheap enough to stay fp32 where the rest is int8
         self.canvas_head = nn.Conv2d(c[3], 48 + 4 * len(CANVAS_LAYERS), 1)
-        self.box_head = nn.Conv2d(c[4], 48 + 4 * config.gates, 1)
+        self.box_head = nn.Conv2d(c[4], 48 + 4 * BOX_GATES, 1)
         for head in (self.canvas_head, self.box_head):
             nn.init.normal_(head.weight, std=0.3 / head.in_channels**0.5)
             nn.init.zeros_(head.bias)
-        if "folds" in config.textures:
-            nn.init.constant_(self.box_head.bias[-4:], FOLDS_START)
         self.textures = nn.ParameterDict(
-            {k: nn.Parameter(torch.zeros(1, 3, *v)) for k, v in config.textures.items()}
+            {k: nn.Parameter(torch.zeros(1, 1 if k == MATTE else 3, *v)) for k, v in config.textures.items()}
         )
-        self.hair_motion = nn.Parameter(torch.zeros(9, 6))
-        "Head rotation (first and second order) -> change of the hair texture's affine map."
+        nn.init.ones_(self.textures[MATTE])
+        self.hair_motion = nn.Parameter(torch.zeros(9, 12))
+        "Head rotation (first and second order) -> how the hair texture moves, quadratic in the position."
+        self.matte_motion = nn.Parameter(torch.zeros(9, 12))
+        "The same of the matte: as a head turns, other hairs make up its outline."
         self.register_buffer("feather", torch.from_numpy(box_feather()), persistent=False)
 
     def features(
@@ -207,7 +202,8 @@ class Generator(nn.Module):  # type: ignore[misc]
         k].
 
         geometry: controls, masks, warp as for `features`; affines [n, 4, 2, 3] picture pixel -> -1..1 in the
-        boxes of teeth and irises; openings [n, 2, 352, 352] 0..1 of mouth and eyes inside the face box.
+        boxes of teeth and irises; openings [n, 2, 352, 352] 0..1 of mouth and eyes inside the face box; folds
+        [n, 128, 128]: how far the skin is folded, over the neutral picture.
         """
         canvas, box = self.features(geometry["controls"], geometry["masks"], geometry["warp"], window)
         return self.compose(canvas, box, geometry, window)
@@ -228,9 +224,9 @@ class Generator(nn.Module):  # type: ignore[misc]
         )
         picture = picture + 2 * gates[:, :1] * (window.cut(plate, 8) if window else plate)
         grid = window.positions(device) if window else pixel_grid(SIZE, device)
-        hair = grid @ self.hair_map(controls).transpose(1, 2)[:, None]
-        region = hair_region(grid)
-        picture = picture + 2 * gates[:, 1:] * region * sample(self.textures["hair"], hair)
+        hair = sample(self.textures["hair"], carried(grid, controls, self.hair_motion))
+        hair = hair * sample(self.textures[MATTE], carried(grid, controls, self.matte_motion))
+        picture = picture + 2 * gates[:, 1:] * hair_region(grid) * hair
 
         detail = F.pixel_shuffle(box[:, :48], 4)
         gates = enlarge(torch.sigmoid(F.pixel_shuffle(box[:, 48:], 2)), 2)
@@ -238,11 +234,11 @@ class Generator(nn.Module):  # type: ignore[misc]
             0, 2, 3, 1
         )
         detail = detail + 2 * gates[:, :1] * sample(self.textures["face"], warp * 2 - 1)
-        if "lids" in self.textures:
-            shut = sample(self.textures["lids"], on_lids(warp), outside="zeros")
-            detail = detail + 2 * gates[:, 4:5] * shut
-        if "folds" in self.textures:
-            detail = detail + 2 * gates[:, -1:] * sample(self.textures["folds"], warp * 2 - 1)
+        shut = sample(self.textures["lids"], on_lids(warp), outside="zeros")
+        detail = detail + 2 * gates[:, 4:] * shut
+        opening = sample(geometry["folds"][:, None], geometry["warp"] * 2 - 1)
+        opening = inner.cut(enlarge(opening, 4), 8, BOX_START // 8)
+        detail = detail + 2 * opening * sample(self.textures["folds"], warp * 2 - 1)
         grid = inner.positions(device)
         openings = inner.cut(geometry["openings"], 8, BOX_START // 8)
         for k, name in enumerate(RIGID_LAYERS):
@@ -252,20 +248,6 @@ class Generator(nn.Module):  # type: ignore[misc]
         detail = detail * inner.cut(self.feather.expand(n, 1, -1, -1), 8, BOX_START // 8)
         start, end = BOX_START, SIZE - BOX_START - BOX_SIZE
         return picture + (detail if window else F.pad(detail, (start, end, start, end)))
-
-    def folds_open(self, box: Tensor) -> Tensor:
-        """How far the folds' gate is open on average, 0..1; 0 for a generator without folds."""
-        if "folds" not in self.textures:
-            return box.new_zeros(())
-        return torch.sigmoid(box[:, -4:].float()).mean()
-
-    def hair_map(self, controls: Tensor) -> Tensor:
-        """[n, 2, 3]: picture pixel -> -1..1 on the hair texture, learned: hair has no points of its own."""
-        head = controls[:, 52:55]
-        terms = torch.cat([head, head.square(), head * head.roll(1, 1)], 1)  # [n, 9]
-        rest = torch.tensor([2 / SIZE, 0, -1, 0, 2 / SIZE, -1], device=head.device)
-        scale = torch.tensor([2 / SIZE, 2 / SIZE, 1, 2 / SIZE, 2 / SIZE, 1], device=head.device)
-        return (rest + scale * (terms @ self.hair_motion.float())).view(-1, 2, 3)
 
 
 def lay_into_canvas(guide: Tensor, level: int) -> Tensor:
@@ -320,6 +302,20 @@ def sample(texture: Tensor, where: Tensor, *, outside: str = "border") -> Tensor
     return F.grid_sample(
         texture.expand(len(where), -1, -1, -1), where, padding_mode=outside, align_corners=False
     )
+
+
+def carried(grid: Tensor, controls: Tensor, motion: Tensor) -> Tensor:
+    """Pixels (x, y, 1) of a grid [n or 1, h, w, 3] -> [n, h, w, 2], -1..1 on a texture that the head carries.
+
+    motion [9, 12]: turns of the head -> what is added to the place; quadratic in the place, because a head is
+    round and what is nearer to the camera moves farther. Learned: hair has no points of its own.
+    """
+    head = controls[:, 52:55]
+    terms = torch.cat([head, head.square(), head * head.roll(1, 1)], 1)  # [n, 9]
+    place = grid[..., :2] * (2 / SIZE) - 1
+    x, y = place.unbind(-1)
+    powers = torch.stack([torch.ones_like(x), x, y, x * x, x * y, y * y], -1)
+    return place + powers @ (terms @ motion.float()).view(-1, 1, 2, 6).transpose(2, 3)
 
 
 def pixel_grid(size: int, device: torch.device, start: int = 0) -> Tensor:

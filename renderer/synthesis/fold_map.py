@@ -1,6 +1,4 @@
-"""Where the folds of an avatar's skin lie on its neutral picture, and what opens them: for training.
-
-    python -m renderer.synthesis.fold_map --avatar ava --face-model FOLDER --out runs/folds.npz
+"""Where the folds of an avatar's skin lie on its neutral picture, and what opens them: for the rig.
 
 Drawn from the geometry alone: the texels of each fold, moved to this person's face and projected.
 """
@@ -13,11 +11,9 @@ from scipy.spatial import cKDTree
 
 from renderer.synthesis.assets import Workshop
 from renderer.synthesis.camera import CAMERA, PICTURE_SIZE
-from renderer.synthesis.errors import SynthesisError
 from renderer.synthesis.face_model import SKIN_VERTICES
 from renderer.synthesis.geometry import Array, inverse_distance_mean
 from renderer.synthesis.names import ARKIT_NAMES
-from renderer.synthesis.options import array_parser, make_arrays
 from renderer.synthesis.wrinkles import LARGEST_AMOUNT, ONSET, fold_shares
 
 MASK_SIZE = 128
@@ -25,35 +21,31 @@ SEEN_MM = 0.04
 
 
 def fold_map(workshop: Workshop) -> dict[str, np.ndarray]:
-    """height float32 [512, 512], mm, all folds at amount 1; masks uint8 [folds, 128, 128], 255 where a fold
-    is; shares float32 [folds, 52]: a fold's amount is min(shares @ weights, largest) ** onset.
-
-    SynthesisError for a recipe whose skin does not fold.
+    """What `renderer.folds.FoldMap` is made of: fold_masks uint8 [folds, 128, 128] over the neutral picture,
+    255 where a fold is; fold_shares float32 [folds, 52]: a fold's amount is min(shares @ weights,
+    fold_largest) ** fold_onset. Nothing for a recipe whose skin does not fold.
     """
     wrinkles = workshop.wrinkles()
     if wrinkles is None:
-        raise SynthesisError(f"{workshop.recipe.name}: skin.wrinkles is 0, expected a skin that folds.")
+        return {}
     figure, texels = workshop.figure(), workshop.wrinkle_texels()
     on_mean = workshop.model.vertices[:SKIN_VERTICES]
     shift = figure.vertices[:SKIN_VERTICES] - on_mean
     tree = cKDTree(on_mean)
-    total = np.zeros((PICTURE_SIZE, PICTURE_SIZE), np.float32)
     masks = []
     for patch, height in zip(wrinkles.patches, wrinkles.heights, strict=True):
         seen = np.abs(height) > SEEN_MM
         points = texels[patch][seen].astype(np.float64)
-        drawn = np.zeros_like(total)
+        drawn = np.zeros((PICTURE_SIZE, PICTURE_SIZE), np.float32)
         if len(points):
             moved = inverse_distance_mean(tree, shift, points, neighbours=4, floor=0.01)
             drawn = _splat(CAMERA.project(points + moved), height[seen])
-        total += drawn
         masks.append(_mask(drawn))
     return {
-        "height": total,
-        "masks": np.stack(masks),
-        "shares": fold_shares(ARKIT_NAMES).astype(np.float32),
-        "onset": np.array(ONSET),
-        "largest": np.array(LARGEST_AMOUNT),
+        "fold_masks": np.stack(masks),
+        "fold_shares": fold_shares(ARKIT_NAMES).astype(np.float32),
+        "fold_onset": np.array(ONSET),
+        "fold_largest": np.array(LARGEST_AMOUNT),
     }
 
 
@@ -71,14 +63,3 @@ def _mask(height: np.ndarray) -> np.ndarray:
     support = cv2.dilate((np.abs(height) > SEEN_MM).astype(np.uint8) * 255, np.ones((5, 5), np.uint8))
     small = cv2.resize(support, (MASK_SIZE, MASK_SIZE), interpolation=cv2.INTER_AREA)
     return np.asarray(cv2.GaussianBlur(small, (0, 0), 0.8), np.uint8)
-
-
-def main(argv: list[str] | None = None) -> None:
-    options = array_parser(__doc__).parse_args(argv)
-    made = make_arrays("fold_map", options, fold_map)
-    np.savez_compressed(options.out, **made)
-    print(f"{options.out}: {len(made['masks'])} folds")
-
-
-if __name__ == "__main__":
-    main()

@@ -12,7 +12,9 @@ import numpy as np
 
 from renderer.synthesis.controls import LipGap, sample_controls
 from renderer.synthesis.figure import Figure
+from renderer.synthesis.fold_map import fold_map
 from renderer.synthesis.frames import FrameRecord
+from renderer.synthesis.hair_motion import hair_motion
 from renderer.synthesis.labels import choose_points, project_points
 from renderer.synthesis.names import ARKIT_NAMES
 from renderer.synthesis.options import array_parser, make_arrays
@@ -46,7 +48,13 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--count", type=int, default=16_000)
     options = parser.parse_args(argv)
     made = make_arrays(
-        "rig_labels", options, lambda shop: rig_labels(shop.figure(), options.seed, options.count)
+        "rig_labels",
+        options,
+        lambda shop: (
+            rig_labels(shop.figure(), options.seed, options.count)
+            | fold_map(shop)
+            | hair_motion(shop.figure())
+        ),
     )
     np.savez(options.out, **made)
     print(f"{options.out}: {options.count} faces")

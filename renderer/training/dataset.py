@@ -49,6 +49,8 @@ class Frames:
     "float32 [n, 4, 2, 3]."
     openings: Tensor
     "uint8 [n, 2, 352, 352]."
+    folds: Tensor
+    "float16 [n, 128, 128]."
 
     def __len__(self) -> int:
         return len(self.names)
@@ -69,6 +71,7 @@ class Frames:
             "warp": self.warp[index],
             "affines": self.affines[index],
             "openings": self.openings[index].float() / 255,
+            "folds": self.folds[index].float(),
         }
 
     def truth(self, index: Tensor) -> Tensor:
@@ -134,6 +137,7 @@ def load(rows: list[dict[str, Any]], rig: Rig, kind: str) -> Frames:
         warp=stack("warp"),
         affines=stack("affines"),
         openings=stack("openings"),
+        folds=stack("folds").half(),
     )
 
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import copy
-import dataclasses
 import json
 import math
 import shlex
@@ -32,7 +31,7 @@ from renderer.backend import control_vector
 from renderer.compose import Composer
 from renderer.geometry import BOX_SIZE, BOX_START, CELLS
 from renderer.onnx_backend import OnnxBackend
-from renderer.packing import COLOURS, ZERO, Drawn
+from renderer.packing import BOX_GATES, COLOURS, ZERO, Drawn
 from renderer.rig import load_rig
 from renderer.torch_generator import enlarge
 from renderer.training.dataset import Controls, face_controls, is_validation, load, read_labels
@@ -58,11 +57,10 @@ class Teacher:
         graph = json.loads((weights / "manifest.json").read_text(encoding="utf-8"))["config"]["graph"]
         self.backend = OnnxBackend(weights, graph, 1, shrink=2)
         self.composer: Composer = self.backend.composer
-        gates = self.composer.textures.gates
-        one_hot = np.zeros((gates, CELLS * CELLS, 4, gates), np.float32)
-        for k in range(gates):
+        one_hot = np.zeros((BOX_GATES, CELLS * CELLS, 4, BOX_GATES), np.float32)
+        for k in range(BOX_GATES):
             one_hot[k, :, :, k] = 1
-        self._one_hot = one_hot.reshape(gates, CELLS * CELLS, 4 * gates)
+        self._one_hot = one_hot.reshape(BOX_GATES, CELLS * CELLS, -1)
         self._nothing = np.zeros((CELLS * CELLS, COLOURS), np.float32)
 
     def show(self, face: Controls) -> dict[str, np.ndarray]:
@@ -73,14 +71,19 @@ class Teacher:
         drawn = self.backend.network(controls, guides)
         picture = self.composer.compose(drawn, controls, guides)[:, :, 2::-1]
         hair = self.composer.hair.copy()
-        layers = []
-        for gates in self._one_hot:  # each in the composer's own memory, hence the copies
+
+        def detail(gates: np.ndarray) -> np.ndarray:
+            """In the composer's own memory, hence the copy."""
             alone = Drawn(drawn.canvas, drawn.canvas_gates, self._nothing, gates)
-            layers.append(self.composer.face_detail(alone, guides).copy())
+            return self.composer.face_detail(alone, guides).copy()
+
+        folds = detail(np.zeros_like(self._one_hot[0]))  # shown whatever the gates are
+        layers = [detail(gates) - folds for gates in self._one_hot]
         marks = geometry.rig.group(geometry.rig.points(*face), "landmark") / 2
         return {
             "controls": controls, "guides": packed, "picture": picture,
             "hair": hair.transpose(2, 0, 1).astype(np.float16),
+            "folds": folds.transpose(2, 0, 1).astype(np.float16),
             "layers": np.stack(layers).transpose(0, 3, 1, 2).astype(np.float16),
             "weights": part_weights(marks),
         }  # fmt: skip
@@ -156,7 +159,8 @@ class Canvas:
         edges = (columns.start, SIDE - columns.stop, rows.start, SIDE - rows.stop)
         picture = picture + F.pad(hair, edges)
         gates = torch.sigmoid(F.pixel_shuffle(box[:, COLOURS:], 4))
-        detail = F.pixel_shuffle(box[:, :COLOURS], 4) + (gates[:, :, None] * shown["layers"]).sum(1)
+        detail = F.pixel_shuffle(box[:, :COLOURS], 4) + shown["folds"]
+        detail = detail + (gates[:, :, None] * shown["layers"]).sum(1)
         end = SIDE - START - BOX
         return picture + F.pad(detail * self.feather, (START, end, START, end))
 
@@ -222,7 +226,6 @@ def main(argv: list[str] | None = None) -> None:
     arguments.run.mkdir(parents=True, exist_ok=True)
     rows = read_labels(arguments.frames)
     config = HalfConfig.tiny() if arguments.network == "tiny" else HalfConfig()
-    config = dataclasses.replace(config, gates=load_generator(arguments.weights).config.gates)
     net = load_student(config, arguments.weights, arguments.run, rows)
     if arguments.export:
         print(json.dumps(export(net, arguments)))

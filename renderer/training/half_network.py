@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from renderer.packing import COLOURS
+from renderer.packing import BOX_GATES, COLOURS
 from renderer.torch_generator import CANVAS_LAYERS, Generator, GeneratorConfig, ModulatedConv
 from renderer.training.prune import pruned
 
@@ -32,8 +32,6 @@ class HalfConfig:
     "Channels of the guides."
     guide_channels: tuple[int, int, int] = (16, 64, 96)
     "At 88, 44 and 22 cells of the face box."
-    gates: int = 6
-    "Of the face box, as many as the teacher's."
 
     @classmethod
     def tiny(cls) -> HalfConfig:
@@ -62,7 +60,7 @@ class HalfGenerator(nn.Module):  # type: ignore[misc]  # torch is not read by my
         self.inject = nn.ModuleList(nn.Conv2d(i, o, 1) for i, o in ((g[2], c[2]), (g[1], c[3]), (g[1], c[3])))
         "Into first.2, first.3 and first.4."
         self.canvas_head = nn.Conv2d(c[3], COLOURS + 4 * len(CANVAS_LAYERS), 1)
-        self.box_head = nn.Conv2d(c[3], COLOURS + 16 * config.gates, 1)
+        self.box_head = nn.Conv2d(c[3], COLOURS + 16 * BOX_GATES, 1)
         for head in (self.canvas_head, self.box_head):
             nn.init.normal_(head.weight, std=0.3 / head.in_channels**0.5)
             nn.init.zeros_(head.bias)

@@ -1,11 +1,12 @@
 """Gives a new person's wall and hair to their textures before the network learns anything.
 
-The outline of hair is drawn best by a texture that moves with the head over one that stays: it is as sharp as
-the picture, while the network's own canvas has cells of 8 pixels. Left to themselves both learn at once, the
-canvas is faster, and the outline stays made of cells. So the canvas is emptied, and the textures and how the
-head carries the hair are fitted to whole pictures alone, a problem without a network: registration.
+The outline of hair is drawn best by textures that move with the head over one that stays: they are as sharp
+as the picture, while the network's own canvas has cells of 8 pixels. Left to themselves both learn at once,
+the canvas is faster, and the outline stays made of cells. So the canvas is emptied, and the textures and how
+the head carries the hair are fitted to whole pictures alone, a problem without a network: registration. It
+begins with the motions that the geometry of the hair asks for.
 
-    python -m renderer.training.layers --run runs/kai/start --frames FRAMES --rig RIG
+    python -m renderer.training.layers --run runs/kai/start --frames FRAMES --rig RIG --labels LABELS
 """
 
 from __future__ import annotations
@@ -13,37 +14,107 @@ from __future__ import annotations
 import argparse
 import json
 import math
+from collections.abc import Mapping
 from pathlib import Path
 
+import cv2
+import numpy as np
 import torch
 from torch import Tensor
 
+from renderer.geometry import SIZE
 from renderer.rig import load_rig
-from renderer.torch_generator import Generator
+from renderer.torch_generator import MATTE, Generator
 from renderer.training.dataset import Frames, is_validation, load, read_labels
 from renderer.training.losses import laplacian_loss
 from renderer.training.runs import load_generator, save_generator
 
-FITTED = {"plate": 5e-3, "hair": 2e-2}
+FITTED = {"plate": 5e-3, "hair": 2e-2, MATTE: 1e-2}
 "Textures and their rates: what could be in either is learned by the one that moves."
-MOTION_RATE = 4e-3
+MOTION_RATE = 5e-4
 BATCH = 4
+FOREHEAD = 0.8
+"How far the forehead reaches above the brows, in lengths of the nose."
+ROUND = np.ones((21, 21), np.uint8)
+"How far the outline of the hair may turn out to reach beyond its strands: ten pixels."
+HIDDEN = 0.004
+"What a texture may hold where the face always hides it: a step of its bytes."
+
+
+def start_from(net: Generator, labels: Mapping[str, np.ndarray]) -> None:
+    """Take over what the geometry says of the hair: `hair_motion`, `matte_motion`, `hair_matte`."""
+    with torch.no_grad():
+        for name in ("hair_motion", "matte_motion"):
+            getattr(net, name).copy_(torch.from_numpy(labels[name]))
+        side = net.textures[MATTE].shape[-1]
+        matte = cv2.resize(labels["hair_matte"], (side, side), interpolation=cv2.INTER_AREA)
+        net.textures[MATTE].copy_(torch.from_numpy(matte / np.float32(255)))
+
+
+class Bounds:
+    """What plate, hair and matte may hold: nothing where it is never seen.
+
+    Behind the face a texture never gets better than the noise of training, and shows through as a grain that
+    stays on the screen while the face moves. Beside the head the hair's texture would take the wall along.
+    """
+
+    def __init__(self, net: Generator, landmarks: Tensor) -> None:
+        """landmarks: float32 [n, 68, 2] of many frames."""
+        covers = np.mean([_face(points) for points in landmarks.cpu().numpy()], 0)
+        always = np.clip((covers - 0.6) / 0.35, 0, 1)
+        own = cv2.erode(_face(landmarks.mean(0).cpu().numpy()), np.ones((25, 25)))
+        matte = cv2.resize(net.textures[MATTE].detach().cpu()[0, 0].numpy(), (SIZE, SIZE))
+        may_be = cv2.dilate((matte > 0.5).astype(np.float32), ROUND)
+        self._limits = [
+            (*_bound(net.textures["plate"], 1 - _soft(always)), -1.0),
+            (*_bound(net.textures["hair"], 1 - _soft(own)), -1.0),
+            (*_bound(net.textures[MATTE], may_be, least=0), 0.0),
+        ]
+
+    @torch.no_grad()
+    def keep(self) -> None:
+        """Call after each step."""
+        for texture, most, sign in self._limits:
+            texture.clamp_(sign * most, most)
+
+
+def _face(points: np.ndarray) -> np.ndarray:
+    """float32 [512, 512]: 1 inside the face with landmarks points [68, 2], up to the hair."""
+    up = FOREHEAD * (points[27] - points[33])
+    outline = cv2.convexHull(np.rint(np.concatenate([points, points[17:27] + up])).astype(np.int32))
+    return np.asarray(cv2.fillConvexPoly(np.zeros((SIZE, SIZE), np.float32), outline, 1), np.float32)
+
+
+def _soft(hidden: np.ndarray) -> np.ndarray:
+    return np.asarray(cv2.GaussianBlur(hidden.astype(np.float32), (0, 0), 6))
+
+
+def _bound(texture: Tensor, most: np.ndarray, least: float = HIDDEN) -> tuple[Tensor, Tensor]:
+    """A texture with what it may hold, of its own size and on its device."""
+    size = texture.shape[:-3:-1]
+    fitting = (
+        most
+        if most.shape[::-1] == tuple(size)
+        else cv2.resize(most, tuple(size), interpolation=cv2.INTER_AREA)
+    )
+    return texture, torch.from_numpy(fitting.astype(np.float32)).clamp(min=least).to(texture.device)
 
 
 def fit_canvas_layers(net: Generator, frames: Frames, steps: int, seed: int = 0) -> list[float]:
-    """Empty the canvas, then fit plate, hair and the hair's motion to whole pictures; in place.
+    """Empty the canvas, then fit plate, hair, matte and their motions to whole pictures; in place.
 
     What the face box draws stays as it is and is taken into account. Returns the loss of each step.
     """
     random = torch.Generator().manual_seed(seed)
-    boxes = _boxes(net, frames)
+    boxes, bounds = _boxes(net, frames), Bounds(net, frames.landmarks)
     with torch.no_grad():
         net.canvas_head.weight.zero_()  # gates of one half: textures as they are
         net.canvas_head.bias.zero_()
-        for name in FITTED:
+        for name in ("plate", "hair"):
             net.textures[name].zero_()
     net.requires_grad_(False)
-    rates = {net.textures[name]: rate for name, rate in FITTED.items()} | {net.hair_motion: MOTION_RATE}
+    rates = {net.textures[name]: rate for name, rate in FITTED.items()}
+    rates |= {net.hair_motion: MOTION_RATE, net.matte_motion: MOTION_RATE}
     groups = [{"params": [p.requires_grad_(True)], "lr": rate} for p, rate in rates.items()]
     optimizer = torch.optim.Adam(groups, betas=(0.9, 0.99))
     schedule = torch.optim.lr_scheduler.LambdaLR(
@@ -60,6 +131,7 @@ def fit_canvas_layers(net: Generator, frames: Frames, steps: int, seed: int = 0)
         loss.backward()
         optimizer.step()
         schedule.step()
+        bounds.keep()
         losses.append(loss.item())
     net.requires_grad_(True)
     return losses
@@ -82,9 +154,12 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--run", type=Path, required=True, help="run folder; its generator is replaced")
     parser.add_argument("--frames", type=Path, nargs="+", required=True)
     parser.add_argument("--rig", type=Path, required=True)
+    parser.add_argument("--labels", type=Path, required=True, help="npz of renderer.synthesis.rig_labels")
     parser.add_argument("--steps", type=int, default=400)
     arguments = parser.parse_args(argv)
     net = load_generator(arguments.run)
+    with np.load(arguments.labels) as labels:
+        start_from(net, labels)
     rows = [r for r in read_labels(arguments.frames) if r["kind"] == "full" and not is_validation(r)]
     losses = fit_canvas_layers(net, load(rows, load_rig(arguments.rig), "full"), arguments.steps)
     shown = [round(loss, 4) for loss in losses[:: max(1, len(losses) // 8)]]

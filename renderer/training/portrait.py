@@ -62,12 +62,11 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> None:
     options = parse(argv)
     options.work.mkdir(parents=True, exist_ok=True)
-    rig_file = options.work / "rig.safetensors"
+    rig_file, labels = options.work / "rig.safetensors", options.labels or options.work / "labels.npz"
+    if not labels.exists():
+        model = ["--avatar", options.avatar, "--face-model", str(options.face_model)]
+        rig_labels.main([*model, "--out", str(labels)])
     if not rig_file.exists():
-        labels = options.labels or options.work / "labels.npz"
-        if not labels.exists():
-            model = ["--avatar", options.avatar, "--face-model", str(options.face_model)]
-            rig_labels.main([*model, "--out", str(labels)])
         rig.main(["--labels", str(labels), "--out", str(rig_file)])
     frames = [str(folder) for folder in options.frames]
     common = ["--frames", *frames, "--rig", str(rig_file), "--device", options.device]
@@ -80,10 +79,12 @@ def main(argv: list[str] | None = None) -> None:
         prune.main(["--run", str(options.start), "--network", options.network, *places, *person])
         if options.new_face or options.new_canvas:
             steps = str(min(CANVAS_STEPS, options.steps))
-            layers.main(["--run", str(start), "--frames", *frames, "--rig", str(rig_file), "--steps", steps])
+            hair = ["--labels", str(labels), "--steps", steps]
+            layers.main(["--run", str(start), "--frames", *frames, "--rig", str(rig_file), *hair])
     sharpen = ["--resume", str(runs[0]), "--texture", "1", "--adversarial", ".01", "--rate", "3e-4"]
     # what is trained already must not lose its texture while the rest is mended
-    extras = [["--resume", str(start), "--texture", "1"] if options.start else [], sharpen]
+    begin = ["--resume", str(start), "--texture", "1"] if options.start else ["--labels", str(labels)]
+    extras = [begin, sharpen]
     for run, minutes, extra in zip(runs, options.minutes, extras, strict=True):
         if not (run / "done").exists():
             train.main([*common, "--out", str(run), "--minutes", str(minutes), *extra])

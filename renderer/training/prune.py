@@ -21,7 +21,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from renderer.rig import load_rig
-from renderer.torch_generator import EXTRA_LAYERS, Generator, GeneratorConfig, ModulatedConv
+from renderer.torch_generator import Generator, GeneratorConfig, ModulatedConv
 from renderer.training.catch_light import BRIGHTNESS, IRISES, with_catch_lights
 from renderer.training.dataset import load, read_labels
 from renderer.training.runs import load_generator, save_generator
@@ -46,24 +46,15 @@ def without_looks(net: Generator) -> Generator:
 def pruned(net: Generator, config: GeneratorConfig, geometry: dict[str, Tensor]) -> Generator:
     """A generator of `config`'s widths made of the channels of `net` that matter most.
 
-    geometry: some frames, as for `Generator.forward`. An extra layer that `net` lacks begins empty.
-    ValueError where `config` is wider than `net` or differs in more.
+    geometry: some frames, as for `Generator.forward`. ValueError where `config` is wider than `net` or
+    differs in more.
     """
     same = {"channels": net.config.channels, "guide_channels": net.config.guide_channels}
-    extra = {k: v for k, v in config.textures.items() if k in EXTRA_LAYERS}
-    if dataclasses.replace(config, **same) != dataclasses.replace(
-        net.config, textures=net.config.textures | extra
-    ):
+    if dataclasses.replace(config, **same) != net.config:
         raise ValueError("only the widths of a generator can be pruned")
     sizes = _rms_of_outputs(net, geometry)
     state = dict(net.state_dict())
     small = Generator(config)
-    fresh = small.state_dict()
-    state |= {f"textures.{k}": fresh[f"textures.{k}"] for k in extra.keys() - net.config.textures.keys()}
-    new_gates = fresh["box_head.bias"][len(state["box_head.bias"]) :]
-    state["box_head.bias"] = torch.cat([state["box_head.bias"], new_gates])
-    weight = state["box_head.weight"]
-    state["box_head.weight"] = torch.cat([weight, weight.new_zeros(len(new_gates), *weight.shape[1:])])
     _prune_trunk(net, config, sizes, state)
     _prune_guides(net, config, sizes, state)
     small.load_state_dict(state)
@@ -167,8 +158,7 @@ def main(argv: list[str] | None = None) -> None:
     frames = load([rows[i] for i in picked], load_rig(arguments.rig), "face")
     wanted = GeneratorConfig.tiny() if arguments.network == "tiny" else GeneratorConfig()
     widths = {"channels": wanted.channels, "guide_channels": wanted.guide_channels}
-    textures = net.config.textures | {k: wanted.textures[k] for k in EXTRA_LAYERS}
-    slim = dataclasses.replace(net.config, textures=textures, **widths)
+    slim = dataclasses.replace(net.config, **widths)
     small = pruned(net, slim, frames.geometry(torch.arange(len(frames))))
     if arguments.new_face:
         small = without_looks(small)

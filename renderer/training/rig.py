@@ -11,12 +11,16 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from safetensors.numpy import save_file
 
+from renderer.folds import MASK_SIZE, FoldMap
 from renderer.rig import Rig, features, lid_columns
 
 GROUPS = {
@@ -59,10 +63,23 @@ def errors(rig: Rig, controls: np.ndarray, xy: np.ndarray, group: np.ndarray) ->
 
 
 def save(rig: Rig, path: Path, bits: type[np.floating[Any]] = np.float32) -> None:
-    """Write the rig; names and groups travel as metadata. Coefficients in float16 move points by .03 px at
-    most."""
+    """Write the rig; names, groups and numbers of the folds travel as metadata. Coefficients in float16 move
+    points by .03 px at most."""
     tensors = {"mean": rig.mean, "coefficients": np.ascontiguousarray(rig.coefficients, bits)}
-    save_file(tensors, path, {"names": json.dumps(rig.names), "groups": json.dumps(rig.groups)})
+    facts = {"names": json.dumps(rig.names), "groups": json.dumps(rig.groups)}
+    if rig.folds:
+        tensors["folds.shares"] = np.ascontiguousarray(rig.folds.shares)
+        tensors["folds.masks"] = cv2.imencode(".png", rig.folds.masks.reshape(-1, MASK_SIZE))[1]
+        facts["folds"] = json.dumps({"onset": rig.folds.onset, "largest": rig.folds.largest})
+    save_file(tensors, path, facts)
+
+
+def read_folds(labels: Mapping[str, np.ndarray]) -> FoldMap | None:
+    """The map of folds among the labels, None where the skin has none."""
+    if "fold_masks" not in labels:
+        return None
+    masks, shares = labels["fold_masks"], labels["fold_shares"]
+    return FoldMap(masks, shares, float(labels["fold_onset"]), float(labels["fold_largest"]))
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -75,8 +92,9 @@ def main(argv: list[str] | None = None) -> None:
     arguments = parser.parse_args(argv)
     with np.load(arguments.labels) as file:
         controls, xy, group, names = (file[k] for k in ("controls", "xy", "group", "names"))
+        folds = read_folds(file)
     cut = int(len(xy) * (1 - arguments.held_out))
-    rig = fit(controls[:cut], xy[:cut], group, tuple(names.tolist()))
+    rig = replace(fit(controls[:cut], xy[:cut], group, tuple(names.tolist())), folds=folds)
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     save(rig, arguments.out)
     print(json.dumps({"points": len(rig.groups), "held_out": errors(rig, controls[cut:], xy[cut:], group)}))

@@ -21,6 +21,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -31,6 +32,7 @@ from renderer.torch_generator import Generator, GeneratorConfig, Window
 from renderer.training.dataset import Frames, crop, is_validation, load, part_weights, read_labels
 from renderer.training.discriminator import Discriminator, cut_patches, patch_corners
 from renderer.training.evaluate import judge, sheet
+from renderer.training.layers import Bounds, start_from
 from renderer.training.losses import feature_matching, gradient_penalty, laplacian_loss, texture_loss
 from renderer.training.runs import load_generator, save_generator
 
@@ -49,6 +51,8 @@ class Options:
     rate: float = 6e-4
     texture_rate: float = 6.0
     "Textures learn this much faster: each texel is seen by few gradients."
+    motion_rate: float = 0.2
+    "How the head carries the hair was fitted before, and moves every pixel of it."
     warmup: int = 100
     average: float = 0.998
     adversarial: float = 0.0
@@ -59,8 +63,6 @@ class Options:
     "Steps that the discriminator learns alone; for as many again the adversarial loss fades in."
     texture: float = 0.0
     "Weight of the texture loss."
-    folds: float = 0.02
-    "What an open gate of the folds costs: a hundredth of the picture's range."
     penalty: float = 0.1
     "R1's gamma, applied every 8th step."
     report: int = 2_000
@@ -77,9 +79,11 @@ class Trainer:
         self.device = data["face"].pictures.device
         self.net = Generator(config).to(self.device, memory_format=torch.channels_last)
         textures = set(self.net.textures.parameters())
-        rest = [p for p in self.net.parameters() if p not in textures]
+        motions = {self.net.hair_motion, self.net.matte_motion}
+        rest = [p for p in self.net.parameters() if p not in textures | motions]
         groups: list[dict[str, Any]] = [
             {"params": rest, "factor": 1.0}, {"params": list(textures), "factor": options.texture_rate},
+            {"params": list(motions), "factor": options.motion_rate},
         ]  # fmt: skip
         self.optimizer = torch.optim.Adam(
             groups, lr=options.rate, betas=(0.9, 0.99), fused=self.device.type == "cuda"
@@ -90,11 +94,13 @@ class Trainer:
             self.judge_optimizer = torch.optim.Adam(self.judge_net.parameters(), lr=1e-3, betas=(0.0, 0.99))
         self.average = copy.deepcopy(self.net).requires_grad_(False).eval()
         self.random = torch.Generator().manual_seed(options.seed)
+        self.bounds = Bounds(self.net, data["full"].landmarks)
 
     def restart_from(self, state: dict[str, Tensor]) -> None:
         """Take over trained weights."""
         for net in (self.net, self.average):
             net.load_state_dict(state)
+        self.bounds = Bounds(self.net, self.data["full"].landmarks)
 
     def autocast(self) -> torch.autocast:
         return torch.autocast(self.device.type, torch.bfloat16)
@@ -123,9 +129,9 @@ class Trainer:
         stats: dict[str, float] = {}
         self.optimizer.zero_grad(set_to_none=True)
         for frames, index in batch:
-            drawn, folds = self.picture(frames, index)
+            drawn = self.picture(frames, index)
             truth, weights = frames.truth(index), part_weights(frames, index)
-            loss = laplacian_loss(drawn, truth, weights) + self.options.folds * folds
+            loss = laplacian_loss(drawn, truth, weights)
             if self.options.texture:
                 loss = loss + self.options.texture * texture_loss(drawn, truth, weights)
             loss = loss * len(index) / total
@@ -138,6 +144,7 @@ class Trainer:
             loss.backward()
         nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
         self.optimizer.step()
+        self.bounds.keep()
         decay = min(self.options.average, (1 + step) / (10 + step))
         with torch.no_grad():
             torch._foreach_lerp_(list(self.average.parameters()), list(self.net.parameters()), 1 - decay)
@@ -145,9 +152,8 @@ class Trainer:
             stats["loss"] = loss.item() * total / len(index)
         return stats
 
-    def picture(self, frames: Frames, index: Tensor) -> tuple[Tensor, Tensor]:
-        """Drawn crops [k, 3, side, side], and how far the folds' gate is open on average; of face crops only
-        their window of the canvas is worked out."""
+    def picture(self, frames: Frames, index: Tensor) -> Tensor:
+        """Drawn crops [k, 3, side, side]; of face crops only their window of the canvas is worked out."""
         if frames.side == SIZE:
             return self._draw(frames, index, None)
         cells = (
@@ -157,15 +163,14 @@ class Trainer:
         origin = frames.origin[index]
         corner = (origin // 8 - 2).clamp(low, high)
         window = Window([(x, y) for x, y in corner.tolist()], cells)
-        drawn, folds = self._draw(frames, index, window)
-        return crop(drawn, origin - 8 * corner, frames.side), folds
+        return crop(self._draw(frames, index, window), origin - 8 * corner, frames.side)
 
-    def _draw(self, frames: Frames, index: Tensor, window: Window | None) -> tuple[Tensor, Tensor]:
+    def _draw(self, frames: Frames, index: Tensor, window: Window | None) -> Tensor:
         geometry = frames.geometry(index)
         with self.autocast():
             canvas, box = self.net.features(*(geometry[k] for k in ("controls", "masks", "warp")), window)
-            drawn = self.net.compose(canvas, box, geometry, window)
-        return drawn, self.net.folds_open(box)
+            drawn: Tensor = self.net.compose(canvas, box, geometry, window)
+        return drawn
 
     def adversarial_loss(
         self, drawn: Tensor, truth: Tensor, masks: Tensor, step: int, stats: dict[str, float]
@@ -245,6 +250,9 @@ def parse(argv: list[str] | None = None) -> tuple[argparse.Namespace, Options]:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--resume", type=Path, help="run or weights folder to go on from")
+    parser.add_argument(
+        "--labels", type=Path, help="npz of renderer.synthesis.rig_labels: how hair moves, for a new start"
+    )
     parser.add_argument("--network", choices=("full", "tiny"), default="full", help="tiny: for tests")
     for field in dataclasses.fields(Options):
         kind = type(field.default)
@@ -284,6 +292,10 @@ def main(argv: list[str] | None = None) -> None:
     trainer = Trainer(config, train, options, arguments.out)
     if earlier:
         trainer.restart_from(earlier.state_dict())
+    elif arguments.labels:
+        with np.load(arguments.labels) as labels:
+            start_from(trainer.net, labels)
+        trainer.restart_from(trainer.net.state_dict())
     trainer.run(held_out)
 
 

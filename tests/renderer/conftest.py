@@ -4,6 +4,7 @@ discs."""
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 from avatar_engine.names import ARKIT_NAMES
+from renderer.folds import MASK_SIZE, FoldMap
 from renderer.rig import Rig
 from renderer.training.rig import fit
 
@@ -66,7 +68,24 @@ def made_labels(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarr
 @pytest.fixture(scope="session")
 def rig() -> Rig:
     controls, points, group = made_labels(1500)
-    return fit(controls, points, group, ARKIT_NAMES)
+    return replace(fit(controls, points, group, ARKIT_NAMES), folds=made_folds())
+
+
+def made_folds() -> FoldMap:
+    """Two folds on the made face, each opened by half of the weights."""
+    masks = np.zeros((2, MASK_SIZE, MASK_SIZE), np.uint8)
+    masks[0, 42:54, 50:80], masks[1, 70:95, 48:60] = 255, 200
+    shares = np.zeros((2, 52), np.float32)
+    shares[0, ::2], shares[1, 1::2] = 0.4, 0.3
+    return FoldMap(masks, shares, onset=1.4, largest=1.15)
+
+
+def hair_labels() -> dict[str, np.ndarray]:
+    """What the scene's geometry would say of hair that goes half of the way with the head."""
+    motion = np.zeros((9, 2, 6), np.float32)
+    motion[[0, 1], [0, 1], 0] = -0.03, 0.03
+    matte = cv2.circle(np.zeros((512, 512), np.uint8), (256, 240), 170, 255, -1)
+    return {"hair_motion": motion.reshape(9, 12), "matte_motion": -motion.reshape(9, 12), "hair_matte": matte}
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ from avatar_engine.weights import verify
 from renderer import Portrait
 from renderer.rig import Rig
 from renderer.torch_generator import Generator, GeneratorConfig
-from renderer.training import export, half, regraph
+from renderer.training import export, floats, half, regraph
 from renderer.training.dataset import face_controls, load, read_labels
 from renderer.training.half_network import HalfConfig, HalfGenerator, start_of
 from renderer.training.rig import save
@@ -92,6 +92,17 @@ def test_a_graph_written_again_keeps_the_half(
     regraph.main(["--weights", str(copy), "--frames", str(frames_folder)])
     assert "half.int8.onnx" in verify(copy).content["files"]
     assert json.loads((copy / "manifest.json").read_text())["metrics"]["half"]
+
+
+def test_a_copy_in_floats_draws_nearly_the_same(distilled: tuple[Path, Path], tmp_path: Path) -> None:
+    weights, run = distilled
+    copy = tmp_path / "floats"
+    floats.main(["--weights", str(weights), "--half-run", str(run), "--out", str(copy), "--network", "tiny"])
+    assert verify(copy).config["graph"] == "generator.fp32.onnx"
+    face = np.full(52, 0.1, np.float32), np.zeros(3, np.float32), np.zeros(2, np.float32)
+    for size in (256, 512):
+        ours, plain = (Portrait.load(folder, size).draw(*face).astype(float) for folder in (weights, copy))
+        assert 10 * np.log10(255**2 / max(np.square(ours - plain).mean(), 1e-9)) > 30
 
 
 def test_a_student_begins_as_its_teacher_at_coarse_levels(frames_folder: Path, rig: Rig) -> None:

@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from renderer.geometry import CELLS
 from renderer.rig import Rig
-from renderer.torch_generator import FOLDS_START, Generator, GeneratorConfig, build
+from renderer.torch_generator import Generator, GeneratorConfig, build
 from renderer.training import prune
 from renderer.training.rig import save
 
@@ -60,19 +60,6 @@ def test_channels_that_nobody_reads_go_first() -> None:
     assert small.config == config
     for before, after in zip(features(net), features(small), strict=True):
         assert torch.allclose(before, after, atol=1e-5)
-
-
-@pytest.mark.parametrize("new", [{"folds"}, {"lids", "folds"}])
-def test_layers_that_are_new_begin_empty(new: set[str]) -> None:
-    textures = {k: v for k, v in WIDE.textures.items() if k not in new}
-    torch.manual_seed(0)
-    net = Generator(dataclasses.replace(WIDE, textures=textures)).eval().requires_grad_(False)
-    grown = prune.pruned(net, WIDE, geometry())
-    (canvas, box), (new_canvas, new_box) = features(net), features(grown)
-    assert torch.equal(canvas, new_canvas) and torch.equal(box, new_box[:, : box.shape[1]])
-    gates = new_box[:, box.shape[1] :]
-    assert not gates[:, :-4].any() and torch.equal(gates[:, -4:], torch.full_like(gates[:, -4:], FOLDS_START))
-    assert not any(grown.textures[name].any() for name in new)
 
 
 def test_a_new_face_keeps_how_faces_move() -> None:

@@ -1,6 +1,11 @@
+from dataclasses import replace
 from itertools import combinations_with_replacement
+from pathlib import Path
 
 import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 
 from avatar_engine.names import ARKIT_NAMES
 from renderer.rig import Rig, features, lid_columns, load_rig
@@ -25,6 +30,24 @@ def test_saved_rig_gives_the_same_points(rig: Rig, tmp_path) -> None:
     head, gaze = np.array([0.1, -0.05, 0.02], np.float32), np.array([0.05, 0.1], np.float32)
     assert np.array_equal(rig.points(weights, head, gaze), again.points(weights, head, gaze))
     assert again.spans == rig.spans
+    assert rig.folds is not None and again.folds is not None
+    assert np.array_equal(rig.folds.opening(weights), again.folds.opening(weights))
+
+
+def test_a_rig_whose_skin_never_folds_is_saved_too(rig: Rig, tmp_path: Path) -> None:
+    save(replace(rig, folds=None), tmp_path / "rig.safetensors")
+    assert load_rig(tmp_path / "rig.safetensors").folds is None
+
+
+@given(hnp.arrays(np.float32, 52, elements=st.floats(0, 1, width=32)))
+def test_skin_folds_as_far_as_its_muscles_pull(rig: Rig, weights: np.ndarray) -> None:
+    folds = rig.folds
+    assert folds is not None
+    plain = sum(
+        min(float(share @ weights), folds.largest) ** folds.onset * mask / 255
+        for share, mask in zip(folds.shares, folds.masks, strict=True)
+    )
+    np.testing.assert_allclose(folds.opening(weights), plain, atol=1e-4)
 
 
 def plain_features(w: np.ndarray, h: np.ndarray, g: np.ndarray) -> np.ndarray:

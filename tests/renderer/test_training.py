@@ -22,11 +22,11 @@ from renderer.training import export, portrait, regraph
 from renderer.training.dataset import Frames, is_validation, load, part_weights, read_labels
 from renderer.training.discriminator import Discriminator
 from renderer.training.evaluate import measure
-from renderer.training.layers import fit_canvas_layers
+from renderer.training.layers import Bounds, fit_canvas_layers, start_from
 from renderer.training.losses import laplacian_loss
 from renderer.training.rig import save
 from renderer.training.train import Options, Trainer
-from tests.renderer.conftest import made_labels
+from tests.renderer.conftest import hair_labels, made_labels
 
 pytestmark = [
     # the legacy ONNX exporter, whose graphs ONNX Runtime quantises best, announces its retirement at every
@@ -82,7 +82,8 @@ def weights_folder(run_folder: Path, frames_folder: Path, tmp_path_factory) -> P
 
 def test_one_command_makes_the_weights(frames_folder: Path, tmp_path: Path) -> None:
     controls, points, group = made_labels(800)
-    np.savez(tmp_path / "labels.npz", controls=controls, xy=points, group=group, names=np.array(ARKIT_NAMES))
+    faces = {"controls": controls, "xy": points, "group": group, "names": np.array(ARKIT_NAMES)}
+    np.savez(tmp_path / "labels.npz", **faces, **hair_labels())
     common = ["--avatar", "made", "--labels", tmp_path / "labels.npz", "--frames", frames_folder]
     common += ["--network", "tiny", "--steps", "2"]
     first, second = tmp_path / "weights", tmp_path / "again"
@@ -115,14 +116,31 @@ def test_training_learns(data: dict[str, Frames], tmp_path: Path) -> None:
 def test_wall_and_hair_are_fitted_before_the_network_learns(data: dict[str, Frames]) -> None:
     torch.manual_seed(0)
     net = Generator(GeneratorConfig.tiny())
+    start_from(net, hair_labels())
     before = {name: value.clone() for name, value in net.state_dict().items()}
     losses = fit_canvas_layers(net, data["full"], 24)
     assert np.mean(losses[-4:]) < 0.8 * np.mean(losses[:4])
     assert not net.canvas_head.weight.any() and not net.canvas_head.bias.any()
     changed = {name for name, value in net.state_dict().items() if not torch.equal(value, before[name])}
-    fitted = {"textures.plate", "textures.hair", "hair_motion"}
+    fitted = {"textures.plate", "textures.hair", "textures.matte", "hair_motion", "matte_motion"}
     assert changed - {"canvas_head.weight", "canvas_head.bias"} == fitted
     assert all(p.requires_grad for p in net.parameters())
+
+
+def test_textures_hold_nothing_where_it_is_never_seen(data: dict[str, Frames]) -> None:
+    torch.manual_seed(0)
+    net = Generator(GeneratorConfig.tiny())
+    start_from(net, hair_labels())
+    bounds = Bounds(net, data["full"].landmarks)
+    with torch.no_grad():
+        for texture in net.textures.values():
+            texture.copy_(torch.rand_like(texture) + 1)
+    bounds.keep()
+    plate, matte, hair = (net.textures[name][0].detach() for name in ("plate", "matte", "hair"))
+    assert plate[:, 8, 8].abs().max() < 0.1 and hair[:, 8, 8].abs().max() < 0.1  # behind the face
+    assert plate[:, 0, 0].min() > 0.9  # the wall
+    assert matte[:, 0].max() < 0.1 and matte[:, 6, 8].min() == 1
+    assert net.textures["face"].max() > 1.5
 
 
 def test_the_judge_learns_what_is_blurred() -> None:
