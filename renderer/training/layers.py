@@ -37,6 +37,8 @@ FOREHEAD = 0.8
 "How far the forehead reaches above the brows, in lengths of the nose."
 ROUND = np.ones((21, 21), np.uint8)
 "How far the outline of the hair may turn out to reach beyond its strands: ten pixels."
+DEEPEST = 0.12
+"What the folds' texture may hold: a fold's shadow is about .1 a millimetre."
 HIDDEN = 0.004
 "What a texture may hold where the face always hides it: a step of its bytes."
 
@@ -52,14 +54,16 @@ def start_from(net: Generator, labels: Mapping[str, np.ndarray]) -> None:
 
 
 class Bounds:
-    """What plate, hair and matte may hold: nothing where it is never seen.
+    """What plate, hair, matte and folds may hold: nothing where it is never seen.
 
     Behind the face a texture never gets better than the noise of training, and shows through as a grain that
-    stays on the screen while the face moves. Beside the head the hair's texture would take the wall along.
+    stays on the screen while the face moves. Beside the head the hair's texture would take the wall along. At
+    the rim of a fold, where it hardly opens, its texture would grow without an end.
     """
 
-    def __init__(self, net: Generator, landmarks: Tensor) -> None:
-        """landmarks: float32 [n, 68, 2] of many frames."""
+    def __init__(self, net: Generator, frames: Frames) -> None:
+        """frames: whole pictures, many."""
+        landmarks = frames.landmarks
         covers = np.mean([_face(points) for points in landmarks.cpu().numpy()], 0)
         always = np.clip((covers - 0.6) / 0.35, 0, 1)
         own = cv2.erode(_face(landmarks.mean(0).cpu().numpy()), np.ones((25, 25)))
@@ -69,6 +73,7 @@ class Bounds:
             (*_bound(net.textures["plate"], 1 - _soft(always)), -1.0),
             (*_bound(net.textures["hair"], 1 - _soft(own)), -1.0),
             (*_bound(net.textures[MATTE], may_be, least=0), 0.0),
+            (*_bound(net.textures["folds"], DEEPEST * _widest(frames) ** 2, least=0), -1.0),
         ]
 
     @torch.no_grad()
@@ -83,6 +88,12 @@ def _face(points: np.ndarray) -> np.ndarray:
     up = FOREHEAD * (points[27] - points[33])
     outline = cv2.convexHull(np.rint(np.concatenate([points, points[17:27] + up])).astype(np.int32))
     return np.asarray(cv2.fillConvexPoly(np.zeros((SIZE, SIZE), np.float32), outline, 1), np.float32)
+
+
+def _widest(frames: Frames) -> np.ndarray:
+    """float32 [512, 512]: how far the skin ever folds, at most 1."""
+    widest = frames.folds.float().amax(0).clamp(max=1).cpu().numpy()
+    return np.asarray(cv2.resize(widest, (SIZE, SIZE)), np.float32)
 
 
 def _soft(hidden: np.ndarray) -> np.ndarray:
@@ -106,7 +117,7 @@ def fit_canvas_layers(net: Generator, frames: Frames, steps: int, seed: int = 0)
     What the face box draws stays as it is and is taken into account. Returns the loss of each step.
     """
     random = torch.Generator().manual_seed(seed)
-    boxes, bounds = _boxes(net, frames), Bounds(net, frames.landmarks)
+    boxes, bounds = _boxes(net, frames), Bounds(net, frames)
     with torch.no_grad():
         net.canvas_head.weight.zero_()  # gates of one half: textures as they are
         net.canvas_head.bias.zero_()

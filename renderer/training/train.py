@@ -94,13 +94,13 @@ class Trainer:
             self.judge_optimizer = torch.optim.Adam(self.judge_net.parameters(), lr=1e-3, betas=(0.0, 0.99))
         self.average = copy.deepcopy(self.net).requires_grad_(False).eval()
         self.random = torch.Generator().manual_seed(options.seed)
-        self.bounds = Bounds(self.net, data["full"].landmarks)
+        self.bounds = Bounds(self.net, data["full"])
 
     def restart_from(self, state: dict[str, Tensor]) -> None:
         """Take over trained weights."""
         for net in (self.net, self.average):
             net.load_state_dict(state)
-        self.bounds = Bounds(self.net, self.data["full"].landmarks)
+        self.bounds = Bounds(self.net, self.data["full"])
 
     def autocast(self) -> torch.autocast:
         return torch.autocast(self.device.type, torch.bfloat16)

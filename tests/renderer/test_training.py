@@ -22,7 +22,7 @@ from renderer.training import export, portrait, regraph
 from renderer.training.dataset import Frames, is_validation, load, part_weights, read_labels
 from renderer.training.discriminator import Discriminator
 from renderer.training.evaluate import measure
-from renderer.training.layers import Bounds, fit_canvas_layers, start_from
+from renderer.training.layers import DEEPEST, Bounds, fit_canvas_layers, start_from
 from renderer.training.losses import laplacian_loss
 from renderer.training.rig import save
 from renderer.training.train import Options, Trainer
@@ -131,7 +131,7 @@ def test_textures_hold_nothing_where_it_is_never_seen(data: dict[str, Frames]) -
     torch.manual_seed(0)
     net = Generator(GeneratorConfig.tiny())
     start_from(net, hair_labels())
-    bounds = Bounds(net, data["full"].landmarks)
+    bounds = Bounds(net, data["full"])
     with torch.no_grad():
         for texture in net.textures.values():
             texture.copy_(torch.rand_like(texture) + 1)
@@ -141,6 +141,8 @@ def test_textures_hold_nothing_where_it_is_never_seen(data: dict[str, Frames]) -
     assert plate[:, 0, 0].min() > 0.9  # the wall
     assert matte[:, 0].max() < 0.1 and matte[:, 6, 8].min() == 1
     assert net.textures["face"].max() > 1.5
+    folds = net.textures["folds"][0]
+    assert folds.max() <= DEEPEST and folds[:, 5, 7].min() > 0.5 * DEEPEST and not folds[:, 1].any()
 
 
 def test_the_judge_learns_what_is_blurred() -> None:
