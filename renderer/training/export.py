@@ -43,6 +43,9 @@ from renderer.training.walk import Floats, carry_out
 GATE_DB = 40.0
 "Least PSNR of int8 pictures against fp32 pictures."
 CALIBRATION_FRAMES = 48
+FOLDS = "textures.folds"
+COLOUR_PX, SHADE_PX = 5.0, 0.8
+"How far the folds' colour and shade are spread: few frames show a fold, so its texture keeps their noise."
 THUMBNAIL, SMILE = "thumbnail.webp", 0.35
 
 
@@ -108,12 +111,21 @@ def agreement_db(a: OnnxBackend, b: OnnxBackend, controls: list[Controls]) -> fl
     return float(np.mean([psnr(left, right) for left, right in pairs]))
 
 
+def with_even_folds(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The folds as shades of one colour, which is what they are."""
+    texture = np.ascontiguousarray(tensors[FOLDS][0].transpose(1, 2, 0), np.float32)
+    shade = texture.mean(2)
+    colour = cv2.GaussianBlur(texture - shade[:, :, None], (0, 0), COLOUR_PX)
+    even = colour + cv2.GaussianBlur(shade, (0, 0), SHADE_PX)[:, :, None]
+    return tensors | {FOLDS: np.ascontiguousarray(even.transpose(2, 0, 1)[None])}
+
+
 def export(run: Path, rig_path: Path, frames: list[Path], out: Path) -> dict[str, Any]:
     """Fill `out` with graph, tensors and rig; returns facts for the manifest."""
     out.mkdir(parents=True, exist_ok=True)
     options = json.loads((run / "options.json").read_text(encoding="utf-8"))
     net = load_generator(run)
-    tensors = with_catch_lights(read_tensors(run / "generator.safetensors"))
+    tensors = with_even_folds(with_catch_lights(read_tensors(run / "generator.safetensors")))
     write_tensors(tensors, out / "generator.safetensors")
     save_rig(load_rig(rig_path), out / "rig.safetensors", np.float16)
     return {"options": options, **write_graph(net, frames, out)}

@@ -145,6 +145,17 @@ def test_textures_hold_nothing_where_it_is_never_seen(data: dict[str, Frames]) -
     assert folds.max() <= DEEPEST and folds[:, 5, 7].min() > 0.5 * DEEPEST and not folds[:, 1].any()
 
 
+def test_folds_lose_their_colour_noise_and_keep_their_shade() -> None:
+    random = np.random.default_rng(0)
+    groove = -0.1 * np.exp(-(((np.arange(64) - 32) / 3) ** 2))[None, None, :, None] * np.ones((1, 3, 1, 64))
+    noise = random.normal(0, 0.05, (1, 3, 64, 64))
+    noise -= noise.mean(1, keepdims=True)  # of colour only
+    even = export.with_even_folds({"textures.folds": (groove + noise).astype(np.float32)})["textures.folds"]
+    assert even.shape == groove.shape
+    assert np.abs(even - groove).mean() < 0.15 * np.abs(noise).mean()
+    assert even[0, :, 32].mean() < 0.85 * groove.min()
+
+
 def test_the_judge_learns_what_is_blurred() -> None:
     torch.manual_seed(0)
     judge_net = Discriminator(1, channels=(8, 12, 16))
