@@ -118,7 +118,8 @@ class CarriedPlaces:
         motion[:, 0] -= 0.5
         for (one, x, y, xx, xy, yy), out in zip(motion, self._maps, strict=True):
             middle = np.array([[one, x, xx], [y, xy, 0], [yy, 0, 0]], np.float32)
-            cv2.gemm(self._down, np.einsum("ij,jk->ik", middle, self._across), 1, None, 0, out)
+            # einsum, no BLAS: its threads spin on after the product
+            np.einsum("yi,ix->yx", self._down, np.einsum("ij,jx->ix", middle, self._across), out=out)
         return self._maps
 
 
@@ -159,7 +160,7 @@ class Composer:
         self.hair = np.empty((bottom - top, right - left, 3), np.float32)
         self._hair_places = CarriedPlaces(textures.hair_motion, textures.hair, shrink)
         self._matte_places = CarriedPlaces(textures.matte_motion, textures.matte, shrink)
-        self._matte = np.empty(self.hair.shape[:2], np.float32)
+        self.matte = np.empty(self.hair.shape[:2], np.float32)
         self._hair_gate3 = np.empty_like(self.hair)
         self._gate = blank(self._size)
         self._canvas_gates = blank(2 * CANVAS_CELLS, 2)
@@ -184,7 +185,7 @@ class Composer:
         cv2.accumulateProduct(textures.plate, cv2.merge([gate] * 3, self._gate3), picture)
         self._lay_hair(controls)
         gate = cv2.resize(gates[:, :, 1], size, self._gate)
-        cv2.merge([gate[self.hair_at]] * 3, self._hair_gate3)
+        cv2.merge([gate[self.hair_at] * self.matte] * 3, self._hair_gate3)
         cv2.accumulateProduct(self.hair, self._hair_gate3, picture[self.hair_at])
         detail = face.result() if face else self.face_detail(drawn, guides)
         cv2.accumulateProduct(detail, textures.feather, picture[self._box, self._box])
@@ -192,13 +193,12 @@ class Composer:
         return np.asarray(cv2.cvtColor(self._bytes, cv2.COLOR_BGR2RGBA))
 
     def _lay_hair(self, controls: Float32) -> None:
-        """The hair as it lies in HAIR_REGION, into `hair`, ready for its gate."""
+        """Hair and its outline as they lie in HAIR_REGION, into `hair` and `matte`."""
         textures = self.textures
         across, down = self._hair_places.maps(controls)
         cv2.remap(textures.hair, across, down, cv2.INTER_LINEAR, self.hair, cv2.BORDER_REPLICATE)
         across, down = self._matte_places.maps(controls)
-        cv2.remap(textures.matte, across, down, cv2.INTER_LINEAR, self._matte, cv2.BORDER_REPLICATE)
-        cv2.multiply(self.hair, cv2.merge([self._matte] * 3, self._hair_gate3), self.hair)
+        cv2.remap(textures.matte, across, down, cv2.INTER_LINEAR, self.matte, cv2.BORDER_REPLICATE)
 
     def face_detail(self, drawn: Drawn, guides: Guides) -> Float32:
         """What the face box adds to the canvas, [352 / shrink, 352 / shrink, 3]."""

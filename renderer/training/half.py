@@ -70,7 +70,7 @@ class Teacher:
         packed = self.backend.packer.pack(guides)[0].copy()
         drawn = self.backend.network(controls, guides)
         picture = self.composer.compose(drawn, controls, guides)[:, :, 2::-1]
-        hair = self.composer.hair.copy()
+        hair = self.composer.hair * self.composer.matte[:, :, None]
 
         def detail(gates: np.ndarray) -> np.ndarray:
             """In the composer's own memory, hence the copy."""
