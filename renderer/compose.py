@@ -213,9 +213,9 @@ class Composer:
         gate = list(np.ascontiguousarray(fine.transpose(2, 0, 1)))
         if textures.shrink == 1:  # one by one: OpenCV is slow with more than four channels
             gate = [cv2.resize(one, side, large) for one, large in zip(gate, self._box_gate, strict=False)]
-        height, width = textures.face.shape[:2]
         cv2.resize(guides.warp, side, self._warp)
         cv2.split(self._warp, [self._across, self._down])
+        height, width = textures.face.shape[:2]
         for axis, length in ((self._across, width), (self._down, height)):
             axis *= np.float32(length)
             axis -= np.float32(0.5)

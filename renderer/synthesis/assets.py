@@ -12,6 +12,7 @@ import logging
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import cv2
@@ -82,6 +83,10 @@ class Workshop:
 
     def figure(self) -> Figure:
         """The avatar as moving geometry."""
+        return self._figure
+
+    @cached_property
+    def _figure(self) -> Figure:
         brows = grow_brows(self.recipe.brows, self.library)
         return Figure(self.recipe, self.model, self._hair, brows, self.neckline)
 

@@ -37,8 +37,8 @@ ANGLES = np.radians(np.arange(-95, 96, 3))
 
 
 def hair_motion(figure: Figure, seed: int = 0) -> dict[str, np.ndarray]:
-    """hair_motion, matte_motion float32 [9, 12] as `Generator.on_hair` takes them, hair_matte uint8 [512,
-    512]: the head with its hair on the neutral picture."""
+    """hair_motion, matte_motion float32 [9, 12] as `renderer.torch_generator.carried` takes them, hair_matte
+    uint8 [512, 512]: the head with its hair on the neutral picture."""
     random = np.random.default_rng(seed)
     strands = figure.strand_sets[0].rest.reshape(-1, 3)
     points = strands[random.integers(len(strands), size=min(POINTS, len(strands)))]

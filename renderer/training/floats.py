@@ -2,7 +2,8 @@
 given, to time it and to compare pictures.
 
     python -m renderer.training.floats --weights renderer/weights/ava --half-run runs/half --out data/floats
-    avatar-engine bench --avatar data/floats --size 256
+
+`renderer.Portrait.load("data/floats", 256)` draws with them.
 """
 
 from __future__ import annotations

@@ -102,13 +102,8 @@ def _soft(hidden: np.ndarray) -> np.ndarray:
 
 def _bound(texture: Tensor, most: np.ndarray, least: float = HIDDEN) -> tuple[Tensor, Tensor]:
     """A texture with what it may hold, of its own size and on its device."""
-    size = texture.shape[:-3:-1]
-    fitting = (
-        most
-        if most.shape[::-1] == tuple(size)
-        else cv2.resize(most, tuple(size), interpolation=cv2.INTER_AREA)
-    )
-    return texture, torch.from_numpy(fitting.astype(np.float32)).clamp(min=least).to(texture.device)
+    fitting = cv2.resize(most.astype(np.float32), texture.shape[:-3:-1], interpolation=cv2.INTER_AREA)
+    return texture, torch.from_numpy(fitting).clamp(min=least).to(texture.device)
 
 
 def fit_canvas_layers(net: Generator, frames: Frames, steps: int, seed: int = 0) -> list[float]:

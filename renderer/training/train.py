@@ -18,6 +18,7 @@ import dataclasses
 import json
 import math
 import time
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -94,13 +95,16 @@ class Trainer:
             self.judge_optimizer = torch.optim.Adam(self.judge_net.parameters(), lr=1e-3, betas=(0.0, 0.99))
         self.average = copy.deepcopy(self.net).requires_grad_(False).eval()
         self.random = torch.Generator().manual_seed(options.seed)
-        self.bounds = Bounds(self.net, data["full"])
 
     def restart_from(self, state: dict[str, Tensor]) -> None:
         """Take over trained weights."""
         for net in (self.net, self.average):
             net.load_state_dict(state)
-        self.bounds = Bounds(self.net, self.data["full"])
+
+    @cached_property
+    def bounds(self) -> Bounds:
+        """Of the weights that the first step begins with."""
+        return Bounds(self.net, self.data["full"])
 
     def autocast(self) -> torch.autocast:
         return torch.autocast(self.device.type, torch.bfloat16)
@@ -124,6 +128,7 @@ class Trainer:
     def step(self, step: int, progress: float) -> dict[str, float]:
         """One step of generator and, if it takes part, discriminator."""
         self.set_rate(step, progress)
+        bounds = self.bounds
         batch = self.draw(step)
         total = sum(len(index) for _, index in batch)
         stats: dict[str, float] = {}
@@ -144,7 +149,7 @@ class Trainer:
             loss.backward()
         nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
         self.optimizer.step()
-        self.bounds.keep()
+        bounds.keep()
         decay = min(self.options.average, (1 + step) / (10 + step))
         with torch.no_grad():
             torch._foreach_lerp_(list(self.average.parameters()), list(self.net.parameters()), 1 - decay)
