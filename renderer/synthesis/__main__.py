@@ -79,6 +79,12 @@ def _add_render(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--full", type=_share, default=0.12, help="share of full 512 x 512 frames (0.12)")
     parser.add_argument(
+        "--tongue",
+        type=_share,
+        default=0,
+        help="share of faces whose tongue moves where lips are parted (0)",
+    )
+    parser.add_argument(
         "--samples", type=_positive, help="samples a pixel (default: 5 in a face crop, 6 in a full frame)"
     )
     parser.add_argument(
@@ -119,8 +125,10 @@ def _render(options: argparse.Namespace) -> None:
         if error.name not in ("bpy", "mathutils"):
             raise
         raise SynthesisError(f"no module '{error.name}': {BPY_HINT}") from error
+    if options.motion and options.tongue:
+        raise SynthesisError("--tongue goes with random faces; a --motion says itself what the tongue does.")
     clip = read_clip(options.motion, options.first, options.frames) if options.motion else None
-    job = RenderJob(options.seed, options.frames, options.full, options.samples, clip)
+    job = RenderJob(options.seed, options.frames, options.full, options.tongue, options.samples, clip)
     workshop = open_workshop(options, options.out)
     rendered = render_frames(workshop, job, options.out)
     print(f"{options.out}: {rendered} frames rendered, {options.frames - rendered} were there")

@@ -22,6 +22,7 @@ HEAD_LIMIT_DEG = (20.0, 12.0, 9.0)  # yaw, pitch, roll
 GAZE_LIMIT_DEG = (18.0, 12.0)
 JAW_OPEN_LIMIT = 0.62  # already a shout
 LIPS_MEET_GAP_CM = 0.03  # below this mean gap of the inner lips they touch somewhere
+LIPS_PARTED_GAP_CM = 0.12  # above it one sees that a tongue moves
 
 
 @dataclass(frozen=True)
@@ -145,6 +146,13 @@ def sample_controls(rng: np.random.Generator, lip_gap: LipGap) -> Controls:
     return Controls(weights, head_deg, gaze_deg)
 
 
+def move_tongue(rng: np.random.Generator, controls: Controls, share: float, lip_gap: LipGap) -> None:
+    """Let the tongue of a share of faces rise or come out; in place, and only where the lips are open."""
+    chosen, amount = rng.random() < share, rng.uniform(0.05, 1)
+    if chosen and lip_gap.measure(controls.weights) > LIPS_PARTED_GAP_CM:
+        controls.weights["tongueOut"] = float(amount)
+
+
 def eye_look_weights(gaze_deg: tuple[float, float]) -> dict[str, float]:
     """The eight eyeLook weights of a gaze."""
     x, y = gaze_deg
@@ -211,7 +219,7 @@ def _limit(weights: dict[str, float]) -> None:
         weights[name] = float(np.clip(weights[name], 0, 1))
     weights["jawOpen"] = min(weights["jawOpen"], JAW_OPEN_LIMIT)
     weights["mouthClose"] = min(weights["mouthClose"], weights["jawOpen"])  # lips do not cross
-    weights["tongueOut"] = 0.0  # the head model has no such shape
+    weights["tongueOut"] = 0.0  # see move_tongue
     for side in ("Left", "Right"):
         weights["eyeWide" + side] *= 1 - weights["eyeBlink" + side]
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from renderer.synthesis.controls import EYE_LOOK_SIDE_DEG, EYE_LOOK_UP_DEG
@@ -28,12 +30,15 @@ from renderer.synthesis.hair import LashBinding, bind_lashes, seat_on_skin
 from renderer.synthesis.names import shape_weights
 from renderer.synthesis.pose import Eye, gaze_rotation, pose_head, push_lids_off_eye
 from renderer.synthesis.recipe import Recipe
+from renderer.synthesis.tongue import Tongue
 from renderer.synthesis.wrinkles import fold_amounts
 
 BROW_RADIUS_CM = 0.0042
 LASH_RADII_CM = (0.011, 0.0025)  # root, tip
-HEAD_SLOTS = ("face", "back", "socket", "gum", "teeth", "wet")
+HEAD_SLOTS = ("face", "back", "socket", "gum", "teeth", "wet", "premolars", "molars")
 """Materials of the head mesh, in the order of its slots."""
+FRONT_TEETH_CM, PREMOLARS_CM = 8.8, 7.6
+"Teeth whose middle lies farther back are premolars, and molars: the shadow of the cheeks is on them."
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,6 +112,7 @@ class Figure:
         self.head_mesh = _shown_polygons(model, neutral, neckline)
         self.lashes: LashBinding = bind_lashes(model)
         self.lash_radius_cm = np.linspace(*LASH_RADII_CM, self.lashes.weights.shape[1])
+        self.tongue = Tongue(model)
         self._inside = (np.arange(len(neutral)) >= SKIN_VERTICES).astype(float)
         self.strand_sets = self._bind_strands(recipe, neutral, hair, brows)
 
@@ -145,9 +151,12 @@ class Figure:
         ids = np.arange(len(self.vertices)) if ids is None else ids
         vertices = self.vertices[ids].copy()
         asked = {name: value for name, value in weights.items() if not name.startswith("eyeLook")}
-        for shape, weight in (shape_weights(asked) | _eye_look_shapes(gaze_deg)).items():
+        shapes = shape_weights(asked) | _eye_look_shapes(gaze_deg)
+        for shape, weight in shapes.items():
             if weight and shape in self.model.expressions:
                 vertices += weight * self.model.expressions[shape][ids]
+        if tongue_out := weights.get("tongueOut", 0.0):
+            vertices += self.tongue.shift(tongue_out, self.vertices, shapes, ids)
         face = ids < FACE_VERTICES
         for eye in self.eyes:
             vertices[face] = push_lids_off_eye(vertices[face], eye, gaze_deg)
@@ -163,6 +172,10 @@ class Figure:
         """Vertices [n, 3] with the head turned; only those of `ids` if given (then far cheaper)."""
         inside = self._inside if ids is None else self._inside[ids]
         return pose_head(self.deform(weights, gaze_deg, ids), head_deg, inside)
+
+    def tongue_way(self, weights: Mapping[str, float], head_deg: ArrayLike) -> Array:
+        """The three places on the way of the tongue's tip, [3, 3] cm, with the head turned."""
+        return pose_head(self.tongue.way(self.vertices, shape_weights(weights))[1:4], head_deg, True)
 
     def iris_rims(self, head_deg: ArrayLike, gaze_deg: ArrayLike) -> Array:
         """Centre and eight rim points of both irises, [2, 9, 3]: from the subject's left upwards round."""
@@ -215,7 +228,7 @@ def _shown_polygons(model: FaceModel, neutral: Array, neckline: Neckline) -> Hea
     """All but the head model's own eyeballs, lashes and occlusion meshes, and the skin under the garment."""
     slot_and_tile = {"M_Face": (0, 0), "M_BackHead": (1, 1), "M_GumsTongue": (3, 2), "M_Teeth": (4, 3)}
     slot_and_tile["M_LacrimalFluid"] = (5, 4)
-    above = neckline.above(neutral)
+    above, depth = neckline.above(neutral), _tooth_depths(model)
     polygons, slots, uv = [], [], []
     for i, material in enumerate(model.face_materials):
         name = model.material_names[material]
@@ -224,6 +237,10 @@ def _shown_polygons(model: FaceModel, neutral: Array, neckline: Neckline) -> Hea
         slot, tile = slot_and_tile[name]
         if name == "M_BackHead" and i >= SKIN_FACES:
             slot = 2  # mouth and eye sockets
+        if name == "M_Teeth":
+            slot += 2 * (depth[model.faces[i, 0]] < FRONT_TEETH_CM) + (
+                depth[model.faces[i, 0]] < PREMOLARS_CM
+            )
         polygon = [int(v) for v in model.faces[i] if v >= 0]
         if slot < 2 and above[polygon].max() < -1.6 and neutral[polygon][:, 1].max() < -11:
             continue
@@ -231,3 +248,14 @@ def _shown_polygons(model: FaceModel, neutral: Array, neckline: Neckline) -> Hea
         slots.append(slot)
         uv += [model.texture_coordinates[t] - [tile, 0] for t in model.texture_faces[i] if t >= 0]
     return HeadMesh(polygons, slots, uv)
+
+
+def _tooth_depths(model: FaceModel) -> Array:
+    """[26719]: how far in front the middle of the tooth lies that each vertex belongs to, cm."""
+    faces = model.faces[model.faces_of("M_Teeth")]
+    pairs = np.concatenate([faces[:, [0, k]] for k in (1, 2, 3)])
+    pairs = pairs[(pairs >= 0).all(1)]
+    count = len(model.vertices)
+    edges = coo_matrix((np.ones(len(pairs)), pairs.T), shape=(count, count))
+    _, tooth = connected_components(edges, directed=False)
+    return np.asarray((np.bincount(tooth, model.vertices[:, 2]) / np.bincount(tooth))[tooth])

@@ -1,6 +1,7 @@
 """A folder of frames: names, records, what is done and what is torn. Knows no scene and no picture content.
 
 FRAMES/2001_00000.webp      a full 512 x 512 frame or a 240 x 240 face crop of it
+FRAMES/2001_00000.matte.png a full frame's matte: how much of each pixel is not the wall, 0..255
 FRAMES/frames_2001.jsonl    one record per picture: {"image", "kind", "box", "weights", "head_deg",
                             "gaze_deg", "landmarks68"}; positions are pixels of the full picture
 FRAMES/points_2001.npz      368 exact points per picture (labels.py)
@@ -71,6 +72,11 @@ def image_name(seed: int, index: int) -> str:
     return f"{seed}_{index:05d}.webp"
 
 
+def matte_name(image: str) -> str:
+    """File name of a full picture's matte."""
+    return f"{Path(image).stem}.matte.png"
+
+
 def record_file(folder: Path, seed: int) -> Path:
     """The records of one seed."""
     return folder / f"frames_{seed}.jsonl"
@@ -137,7 +143,8 @@ class RecordWriter:
             path.write_text(json.dumps(dict(origin), indent=1) + "\n", encoding="utf-8")
             return
         before = json.loads(path.read_text(encoding="utf-8"))
-        for name, value in origin.items():
+        for name in {**before, **origin}:
+            value = origin.get(name)
             if before.get(name) != value:
                 raise SynthesisError(
                     f"{self.path.name} in {self.folder} was begun with {name} {before.get(name)}, "

@@ -1,4 +1,4 @@
-"""How hair moves in the picture when its head turns: a start for the generator's two motions of hair.
+"""How hair moves in the picture when its head turns: a start for how the generator moves it.
 
 What one sees of hair moves like the surface of a ball: its middle most, its rim not at all. The outline is
 another matter: as the ball turns, other hairs make it up, and it only goes where the head goes. One motion
@@ -37,7 +37,7 @@ ANGLES = np.radians(np.arange(-95, 96, 3))
 
 
 def hair_motion(figure: Figure, seed: int = 0) -> dict[str, np.ndarray]:
-    """hair_motion, matte_motion float32 [9, 12] as `renderer.torch_generator.carried` takes them, hair_matte
+    """hair_motion, matte_motion float32 [9, 12] as `renderer.torch_places.carried` takes them, hair_matte
     uint8 [512, 512]: the head with its hair on the neutral picture."""
     random = np.random.default_rng(seed)
     strands = figure.strand_sets[0].rest.reshape(-1, 3)

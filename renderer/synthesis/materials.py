@@ -80,7 +80,7 @@ def head_materials(
     """The materials of the head mesh, in the order of figure.HEAD_SLOTS, and the node of `skin`."""
     face, folding = skin(textures, "face", folds=folds)
     back, _ = skin(textures, "back")
-    return [face, back, _socket(), _gums(), _teeth(), _tear_film()], folding
+    return [face, back, _socket(), _gums(), _teeth(), _tear_film(), _premolars(), _molars()], folding
 
 
 def _socket() -> bpy.types.Material:
@@ -104,6 +104,17 @@ def _gums() -> bpy.types.Material:
 def _teeth() -> bpy.types.Material:
     return _plain("teeth", (0.87, 0.81, 0.71), roughness=0.22, subsurface_weight=1, subsurface_scale=0.0022,
                   subsurface_radius=(1, 0.7, 0.5), coat_weight=0.6, coat_roughness=0.08)  # fmt: skip
+
+
+def _premolars() -> bpy.types.Material:
+    return _plain("premolars", (0.60, 0.48, 0.41), roughness=0.3, subsurface_weight=1,
+                  subsurface_scale=0.0022, subsurface_radius=(1, 0.7, 0.5), coat_weight=0.4,
+                  coat_roughness=0.1)  # fmt: skip
+
+
+def _molars() -> bpy.types.Material:
+    """As dark and red as light that has been round the cheeks leaves them; no bounces are traced there."""
+    return _plain("molars", (0.26, 0.11, 0.09), roughness=0.6)
 
 
 def _tear_film() -> bpy.types.Material:
@@ -181,17 +192,27 @@ def cloth(color: Color) -> bpy.types.Material:
 
 def backdrop(image: bpy.types.Image) -> bpy.types.Material:
     """An image that shines by itself and takes no light."""
-    material = bpy.data.materials.new("bg")
+    material, emission = _shining("bg")
+    texture = material.node_tree.nodes.new("ShaderNodeTexImage")
+    texture.image = image
+    material.node_tree.links.new(texture.outputs[0], emission.inputs[0])
+    return material
+
+
+def white() -> bpy.types.Material:
+    """Shines by itself: what is there, is seen."""
+    return _shining("white")[0]
+
+
+def _shining(name: str) -> tuple[bpy.types.Material, bpy.types.ShaderNodeEmission]:
+    material = bpy.data.materials.new(name)
     material.use_nodes = True
     tree = material.node_tree
     tree.nodes.clear()
-    texture = tree.nodes.new("ShaderNodeTexImage")
-    texture.image = image
     emission = tree.nodes.new("ShaderNodeEmission")
     output = tree.nodes.new("ShaderNodeOutputMaterial")
-    tree.links.new(texture.outputs[0], emission.inputs[0])
     tree.links.new(emission.outputs[0], output.inputs[0])
-    return material
+    return material, emission
 
 
 def _principled(

@@ -1,9 +1,9 @@
 """Packs a folder of frames into tar shards that are small enough to move and store. Knows no picture content.
 
-A shard is a plain tar: pictures, `frames_NNN.jsonl` with their records and, if the folder has points,
-`points_NNN.npz` with their rows. Unpacked side by side (`tar -xf` each) the shards are again a folder of
-frames as `render` writes it. The same folder gives the same bytes. `index.json` lists the shards with their
-pictures and SHA-256.
+A shard is a plain tar: pictures and mattes, `frames_NNN.jsonl` with their records and, if the folder has
+points, `points_NNN.npz` with their rows. Unpacked side by side (`tar -xf` each) the shards are again a folder
+of frames as `render` writes it. The same folder gives the same bytes. `index.json` lists the shards with
+their pictures and SHA-256.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from renderer.synthesis.errors import SynthesisError
-from renderer.synthesis.frames import FrameRecord, read_records, record_files
+from renderer.synthesis.frames import FrameRecord, matte_name, read_records, record_files
 
 SHARD_BYTES = 60_000_000
-_PER_FRAME_BYTES = 6144  # beside the picture: tar header and padding, record, points
+_PER_FRAME_BYTES = 7168  # beside picture and matte: tar headers and padding, record, points
 _PER_SHARD_BYTES = 32_768  # tar's own padding, names of the points
 
 Points = dict[str, NDArray[np.generic]]
@@ -55,13 +55,19 @@ def _split(folder: Path, records: list[FrameRecord], shard_bytes: int) -> Iterat
     part: list[FrameRecord] = []
     total = _PER_SHARD_BYTES
     for record in records:
-        size = (folder / record.image).stat().st_size + _PER_FRAME_BYTES
+        size = sum((folder / name).stat().st_size for name in _pictures(folder, record)) + _PER_FRAME_BYTES
         if part and total + size > shard_bytes:
             yield part
             part, total = [], _PER_SHARD_BYTES
         part.append(record)
         total += size
     yield part
+
+
+def _pictures(folder: Path, record: FrameRecord) -> list[str]:
+    """A frame's picture, and its matte if it has one."""
+    matte = matte_name(record.image)
+    return [record.image, *([matte] if (folder / matte).exists() else [])]
 
 
 def _read_points(folder: Path) -> Points | None:
@@ -91,7 +97,8 @@ def _write_shard(
         if points is not None:
             _add(tar, f"points_{number:03d}.npz", _points_of(points, records))
         for record in records:
-            _add(tar, record.image, (folder / record.image).read_bytes())
+            for name in _pictures(folder, record):
+                _add(tar, name, (folder / name).read_bytes())
     temporary.replace(path)
 
 

@@ -8,7 +8,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import cv2
@@ -22,36 +22,44 @@ from renderer.synthesis.camera import CAMERA, PICTURE_SIZE, face_crop
 from renderer.synthesis.controls import LipGap
 from renderer.synthesis.errors import SynthesisError
 from renderer.synthesis.face_model import LANDMARK_VERTICES
-from renderer.synthesis.frames import FrameRecord, RecordWriter, image_name
+from renderer.synthesis.frames import FrameRecord, RecordWriter, image_name, matte_name, read_records
 from renderer.synthesis.job import RenderJob
 
 log = logging.getLogger(__name__)
 
 SAMPLES_FULL = 6
 SAMPLES_FACE = 5
+SAMPLES_MATTE = 16
 WEBP_QUALITY = 95
 
 
 def render_frames(workshop: Workshop, job: RenderJob, out: Path) -> int:
-    """Render what is missing of frames 0..frames-1 into a folder (frames.py); returns how many that were.
+    """Render what is missing of frames 0..frames-1 into a folder (frames.py), then of the whole pictures'
+    mattes; returns how many frames that were.
 
-    A frame is a function of (recipe, head model, seed, index, full_share, samples), or of the clip. About
-    4.5 s a face crop and 9 s a full frame on one core; 1.7 GB of memory.
+    A frame is a function of (recipe, head model, seed, index, full_share, tongue_share, samples), or of the
+    clip. About 4.5 s a face crop and 9 s a full frame on one core, 2 s a matte; 1.7 GB of memory.
     """
     writer = RecordWriter(out, job.seed)
     missing = [index for index in range(job.frames) if image_name(job.seed, index) not in writer.done]
-    if not missing:
+    if not missing and not _without_matte(writer):
         return 0
     writer.claim(workshop.origin | job.origin)
     stage = Stage(workshop)
     started = time.monotonic()
     for count, index in enumerate(missing, 1):
-        record = stage.render_frame(job, index, out)
-        writer.append(record)
+        writer.append(stage.render_frame(job, index, out))
         if count % 20 == 0 or count == len(missing):
             pace = (time.monotonic() - started) / count
             log.info("%s: %d of %d frames, %.1f s a frame", out, count, len(missing), pace)
+    stage.render_mattes(_without_matte(writer), out)
     return len(missing)
+
+
+def _without_matte(writer: RecordWriter) -> list[FrameRecord]:
+    records = read_records(writer.path) if writer.path.exists() else []
+    full = [record for record in records if record.kind == "full"]
+    return [record for record in full if not (writer.folder / matte_name(record.image)).exists()]
 
 
 class Stage:
@@ -82,27 +90,37 @@ class Stage:
         box = (0, 0, PICTURE_SIZE, PICTURE_SIZE) if is_full else face_crop(landmarks)
         samples = job.samples or (SAMPLES_FULL if is_full else SAMPLES_FACE)
         name = image_name(job.seed, index)
-        self._render_to(folder / name, box, samples)
+        picture = _drawn("frame.bmp", box, samples)
+        write_picture(folder / name, picture, [cv2.IMWRITE_WEBP_QUALITY, WEBP_QUALITY])
         return FrameRecord.of(name, "full" if is_full else "face", box, controls, landmarks)
 
-    def _render_to(self, path: Path, box: tuple[int, int, int, int], samples: int) -> None:
-        with tempfile.TemporaryDirectory() as temporary:
-            bitmap = Path(temporary) / "frame.bmp"
-            with quiet_stdout():
-                studio.render_box(box, samples, bitmap)
-            picture = cv2.imread(str(bitmap), cv2.IMREAD_COLOR)
-        if picture is None or picture.shape[:2] != (box[3], box[2]):
-            got = "nothing" if picture is None else f"{picture.shape[1]} x {picture.shape[0]}"
-            raise SynthesisError(
-                f"{path.name}: Cycles gave {got}, expected {box[2]} x {box[3]} pixels; see its log above."
-            )
-        write_webp(path, picture)
+    def render_mattes(self, records: list[FrameRecord], folder: Path) -> None:
+        """Render mattes of full frames beside their pictures; afterwards nothing else can be rendered."""
+        if records:
+            studio.show_mattes()
+        for record in records:
+            controls = record.controls
+            self._avatar.show(self._figure.pose(controls.weights, controls.head_deg, controls.gaze_deg))
+            coverage = _drawn("matte.tif", (0, 0, PICTURE_SIZE, PICTURE_SIZE), SAMPLES_MATTE)[:, :, 3]
+            write_picture(folder / matte_name(record.image), coverage, [])
 
 
-def write_webp(path: Path, picture: np.ndarray) -> None:
-    """Write a BGR picture whole or not at all."""
+def _drawn(name: str, box: tuple[int, int, int, int], samples: int) -> np.ndarray:
+    """What Cycles draws in a box, [height, width, 3 or 4]; name: of the file it does so in."""
+    with tempfile.TemporaryDirectory() as temporary:
+        with quiet_stdout():
+            studio.render_box(box, samples, Path(temporary) / name)
+        picture = cv2.imread(str(Path(temporary) / name), cv2.IMREAD_UNCHANGED)
+    if picture is None or picture.shape[:2] != (box[3], box[2]):
+        got = "nothing" if picture is None else f"{picture.shape[1]} x {picture.shape[0]}"
+        raise SynthesisError(f"Cycles gave {got}, expected {box[2]} x {box[3]} pixels; see its log above.")
+    return picture
+
+
+def write_picture(path: Path, picture: np.ndarray, options: Sequence[int]) -> None:
+    """Write a picture whole or not at all."""
     temporary = path.with_name(f".{os.getpid()}-{path.name}")
-    if not cv2.imwrite(str(temporary), picture, [cv2.IMWRITE_WEBP_QUALITY, WEBP_QUALITY]):
+    if not cv2.imwrite(str(temporary), picture, options):
         raise SynthesisError(f"cannot write {path}: is the disk full?")
     temporary.replace(path)
 

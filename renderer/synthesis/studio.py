@@ -25,6 +25,7 @@ KEY_AZIMUTH_DEG = -38.0  # negative: on the picture's left, the subject's right
 KEY_ELEVATION_DEG = 32.0
 BACKDROP_DISTANCE_M = 2.2
 BACKDROP_HALF_SIZE_M = 1.6
+BACKDROP = "bg"
 
 
 def place_camera(camera: Camera) -> None:
@@ -100,15 +101,15 @@ def paint_backdrop(seed: int, size: int = 256) -> Array:
 def hang_backdrop(seed: int) -> None:
     """A wall behind the head that the camera sees and nothing else: it throws no light and no shadow."""
     picture = paint_backdrop(seed)
-    image = add_image("bg", picture)
-    mesh = bpy.data.meshes.new("bg")
+    image = add_image(BACKDROP, picture)
+    mesh = bpy.data.meshes.new(BACKDROP)
     half = BACKDROP_HALF_SIZE_M
     mesh.from_pydata(
         [(-half, 0, -half), (half, 0, -half), (half, 0, half), (-half, 0, half)], [], [(0, 1, 2, 3)]
     )
     mesh.uv_layers.new().data.foreach_set("uv", [0, 0, 1, 0, 1, 1, 0, 1])
     mesh.materials.append(materials.backdrop(image))
-    wall = bpy.data.objects.new("bg", mesh)
+    wall = bpy.data.objects.new(BACKDROP, mesh)
     scene = bpy.context.scene
     towards_camera = scene.camera.location.normalized()
     wall.location = (-towards_camera.x * BACKDROP_DISTANCE_M, -towards_camera.y * BACKDROP_DISTANCE_M, 0)
@@ -144,8 +145,22 @@ def set_up_cycles(threads: int = 1) -> None:
     scene.view_settings.exposure = 0
 
 
+def show_mattes() -> None:
+    """From now on pictures show what stands before the backdrop: white of that coverage, no light, no colour.
+
+    For good: with persistent data Cycles does not notice all that would have to be set back.
+    """
+    scene = bpy.context.scene
+    render, cycles = scene.render, scene.cycles
+    scene.objects[BACKDROP].hide_render = True
+    scene.view_layers[0].material_override = materials.white()
+    cycles.use_denoising, cycles.max_bounces = False, 0
+    render.film_transparent = True
+    render.image_settings.file_format, render.image_settings.color_mode = "TIFF", "RGBA"
+
+
 def render_box(box: tuple[int, int, int, int], samples: int, path: Path) -> None:
-    """Render the part (left, top, width, height) of the picture to a BMP of that size."""
+    """Render the part (left, top, width, height) of the picture to a file of that size."""
     scene = bpy.context.scene
     render = scene.render
     left, top, width, height = box

@@ -100,7 +100,10 @@ def test_written_points_agree_with_the_records(figure: Figure, lip_gap: LipGap, 
 
 def test_labels_without_pictures_are_those_of_the_frames(figure: Figure, lip_gap: LipGap) -> None:
     labels = rig_labels(figure, seed=3, count=4)
-    assert labels["controls"].shape == (4, 57) and labels["xy"].shape == (4, 368, 2)
+    blade = len(labels["tongue_share"])
+    assert labels["controls"].shape == (4, 57) and labels["xy"].shape == (4, 368 + blade + 3, 2)
+    assert labels["group"].tolist()[368:] == ["blade"] * blade + ["tongue_way"] * 3
+    assert labels["tongue_share"][0] == 1 and 5 < labels["tongue_wide_px"] < 20
     record = record_of(figure, lip_gap, 3, 2)
     expected = [*record.weights, *record.head_deg, *record.gaze_deg]
     np.testing.assert_allclose(labels["controls"][2], expected, rtol=1e-6)

@@ -84,6 +84,9 @@ def test_two_avatars_never_mix_under_one_seed(tmp_path: Path) -> None:
     RecordWriter(tmp_path, 6).claim({"recipe": "bbb", "samples": None})
     with pytest.raises(SynthesisError, match=r"frames_5.jsonl in .* was begun with recipe aaa, not bbb: use"):
         RecordWriter(tmp_path, 5).claim({"recipe": "bbb", "samples": None})
+    RecordWriter(tmp_path, 7).claim({"recipe": "aaa", "tongue_share": 0.25})
+    with pytest.raises(SynthesisError, match="tongue_share 0.25, not None"):
+        RecordWriter(tmp_path, 7).claim({"recipe": "aaa"})
 
 
 @pytest.mark.parametrize(

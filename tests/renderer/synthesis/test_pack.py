@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from renderer.synthesis.errors import SynthesisError
-from renderer.synthesis.frames import image_name, read_records, record_file
+from renderer.synthesis.frames import image_name, matte_name, read_records, record_file
 from renderer.synthesis.pack import pack
 from tests.renderer.synthesis.test_frames import record, write
 
-LIMIT = 70_000  # two pictures of 9 kB with what comes along
+LIMIT = 71_000  # two pictures of 9 kB with what comes along
 
 
 @pytest.fixture
@@ -23,6 +23,7 @@ def folder(tmp_path: Path) -> Path:
     rng = np.random.default_rng(0)
     for index in range(9):
         (frames / image_name(5, index)).write_bytes(rng.bytes(9000))
+    (frames / matte_name(image_name(5, 3))).write_bytes(b"a matte")
     images = np.array([image_name(5, index) for index in range(8)])
     xy = np.arange(8 * 3 * 2, dtype=np.int16).reshape(8, 3, 2)
     np.savez(
@@ -42,6 +43,7 @@ def test_shards_unpack_to_the_same_frames_and_stay_small(folder: Path, tmp_path:
     assert records == [record(index) for index in range(8)]
     for r in records:
         assert (back / r.image).read_bytes() == (folder / r.image).read_bytes()
+    assert (back / matte_name(image_name(5, 3))).read_bytes() == b"a matte"
     rows = {}
     for path in back.glob("points_*.npz"):
         with np.load(path) as points:

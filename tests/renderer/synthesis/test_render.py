@@ -57,3 +57,14 @@ def test_a_run_that_was_stopped_goes_on(workshop: Workshop, tmp_path: Path) -> N
     records = read_records(record_file(tmp_path, 3))
     assert [r.image for r in records] == ["3_00000.webp", "3_00001.webp"]
     assert cv2.imread(str(tmp_path / "3_00001.webp")).shape == (240, 240, 3)
+
+
+def test_every_full_frame_gets_a_matte_afterwards_too(workshop: Workshop, tmp_path: Path) -> None:
+    job = RenderJob(3, 1, 1.0, samples=1)
+    assert render_frames(workshop, job, tmp_path) == 1
+    matte = tmp_path / "3_00000.matte.png"
+    first = cv2.imread(str(matte), cv2.IMREAD_UNCHANGED)
+    assert first.shape == (512, 512) and first[256, 256] == 255 and first[:8, :8].max() == 0
+    matte.unlink()
+    assert render_frames(workshop, job, tmp_path) == 0
+    np.testing.assert_array_equal(cv2.imread(str(matte), cv2.IMREAD_UNCHANGED), first)
