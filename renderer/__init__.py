@@ -6,6 +6,6 @@ portrait = Portrait.load("renderer/weights/ava", size=512)
 rgba = portrait.draw(weights, head_rad, gaze_rad)
 """
 
-from renderer.portrait import Portrait
+from renderer.portrait import FormatError, Portrait
 
-__all__ = ["Portrait"]
+__all__ = ["FormatError", "Portrait"]

@@ -44,6 +44,11 @@ class Faces:
 class Backend(Protocol):
     """Draws at the network's own size, or at a fraction of it."""
 
+    def before(self, background: UInt8 | None) -> Backend:
+        """One that shares the network and draws the person before this square picture, uint8 [h, h, 3], RGB,
+        or before nothing: straight alpha."""
+        ...
+
     def at(self, shrink: int) -> Backend:
         """One that shares the network and draws at 512 / shrink, or itself where that saves nothing."""
         ...

@@ -1,7 +1,8 @@
 """Features and textures -> picture, on the CPU with OpenCV: what `Generator.compose` does, a few times
 faster.
 
-Knows arrays only. Every array is BGR, float32, -1..1 until the last line. A picture of half the size is
+Knows arrays only. The picture is BGR, float32, -1..1 until the last lines, which lay the wall round the
+person in bytes. A picture of half the size is
 composed at that size, from textures that are averaged first: a quarter of the work. With features averaged as
 well it is the large picture's average but for what lies between a product of means and a mean of products (48
 dB and more).
@@ -17,6 +18,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from renderer.backdrop import Backdrop, turn_terms
 from renderer.geometry import (
     BOX_SIZE,
     BOX_START,
@@ -53,10 +55,15 @@ class Textures:
     folds: Float32
     "What expressions add to the skin, as large as the face texture."
     hair_motion: Float32
-    "float32 [9, 12]: turns of the head -> how the hair texture moves, see `torch_generator.carried`."
-    matte: Float32
-    "float32 [512 / shrink, 512 / shrink], 0..1: the outline of the hair, which moves in its own way."
+    "float32 [9, 12]: turns of the head -> how the hair texture moves, see `torch_places.carried`."
+    wall: UInt8 | None
+    "uint8 [512 / shrink, 512 / shrink, 3]: what is behind the person; None: nothing, colours are his alone."
+    matte: UInt8
+    "uint8 [512 / shrink, 512 / shrink]: how much of a pixel is head and hair; moves in its own way."
+    body: UInt8
+    "The same of what stays."
     matte_motion: Float32
+    "float32 [9, 2, *MATTE_GRID]: turns of the head -> how its matte moves, see `torch_places.head_matte`."
     feather: Float32
     "float32 [352 / shrink, 352 / shrink, 3]: the face box's fading edge."
 
@@ -69,17 +76,22 @@ def make_textures(tensors: dict[str, Float32], shrink: int = 1) -> Textures:
         full = np.ascontiguousarray(2 * tensors[f"textures.{name}"][0].transpose(1, 2, 0))
         return average(full, shrink)
 
-    plate = np.ascontiguousarray(2 * tensors["textures.plate"][0].transpose(1, 2, 0))
+    def picture(name: str) -> Float32:
+        small = np.ascontiguousarray(tensors[f"textures.{name}"][0].transpose(1, 2, 0))
+        return average(cv2.resize(small, (SIZE, SIZE)), shrink)
+
     return Textures(
         shrink=shrink,
-        plate=average(cv2.resize(plate, (SIZE, SIZE)), shrink),
+        plate=2 * picture("plate"),
         hair=texture("hair"),
         face=texture("face"),
         rigid=tuple(texture(name) for name in RIGID_LAYERS),
         lids=texture("lids"),
         folds=texture("folds"),
         hair_motion=tensors["hair_motion"],
-        matte=average(np.ascontiguousarray(tensors["textures.matte"][0, 0]), shrink),
+        wall=cv2.convertScaleAbs((picture("wall").clip(-1, 1) + 1) * 127.5),
+        matte=cv2.convertScaleAbs(picture("matte"), alpha=255),
+        body=cv2.convertScaleAbs(picture("body"), alpha=255),
         matte_motion=tensors["matte_motion"],
         feather=cv2.merge([average(box_feather(), shrink)] * 3),
     )
@@ -94,7 +106,7 @@ def average(picture: Float32, shrink: int) -> Float32:
 
 
 class CarriedPlaces:
-    """Where the pixels of HAIR_REGION lie on a texture that the head carries, as `torch_generator.carried`
+    """Where the pixels of HAIR_REGION lie on a texture that the head carries, as `torch_places.carried`
     says."""
 
     def __init__(self, motion: Float32, texture: Float32, shrink: int) -> None:
@@ -109,9 +121,7 @@ class CarriedPlaces:
 
     def maps(self, controls: Float32) -> list[Float32]:
         """Columns and rows (of indices) on the texture for each pixel, in scratch memory."""
-        head = controls[52:55]
-        terms = np.concatenate([head, head * head, head * np.roll(head, 1)])
-        motion = np.einsum("t,tk->k", terms, self._motion).reshape(2, 6)
+        motion = np.einsum("t,tk->k", turn_terms(controls), self._motion).reshape(2, 6)
         motion[:, 0] += 1
         motion[[0, 1], [1, 2]] += 1
         motion *= self._half[:, None]
@@ -159,8 +169,7 @@ class Composer:
         self._picture, self._gate3 = blank(self._size, 3), blank(self._size, 3)
         self.hair = np.empty((bottom - top, right - left, 3), np.float32)
         self._hair_places = CarriedPlaces(textures.hair_motion, textures.hair, shrink)
-        self._matte_places = CarriedPlaces(textures.matte_motion, textures.matte, shrink)
-        self.matte = np.empty(self.hair.shape[:2], np.float32)
+        self.backdrop = Backdrop(textures.wall, textures.matte, textures.body, textures.matte_motion, shrink)
         self._hair_gate3 = np.empty_like(self.hair)
         self._gate = blank(self._size)
         self._canvas_gates = blank(2 * CANVAS_CELLS, 2)
@@ -184,21 +193,22 @@ class Composer:
         gate = cv2.resize(gates[:, :, 0], size, self._gate)
         cv2.accumulateProduct(textures.plate, cv2.merge([gate] * 3, self._gate3), picture)
         self._lay_hair(controls)
+        self.backdrop.turn(controls)
         gate = cv2.resize(gates[:, :, 1], size, self._gate)
-        cv2.merge([gate[self.hair_at] * self.matte] * 3, self._hair_gate3)
+        cv2.merge([gate[self.hair_at]] * 3, self._hair_gate3)
         cv2.accumulateProduct(self.hair, self._hair_gate3, picture[self.hair_at])
         detail = face.result() if face else self.face_detail(drawn, guides)
         cv2.accumulateProduct(detail, textures.feather, picture[self._box, self._box])
         cv2.addWeighted(picture, 127.5, picture, 0, 127.5, self._bytes, cv2.CV_8U)  # -1..1 -> 0..255, clipped
-        return np.asarray(cv2.cvtColor(self._bytes, cv2.COLOR_BGR2RGBA))
+        self.backdrop.lay(self._bytes)
+        rgba = np.asarray(cv2.cvtColor(self._bytes, cv2.COLOR_BGR2RGBA), np.uint8)
+        cv2.mixChannels([self.backdrop.matte], [rgba], [0, 3])
+        return rgba
 
     def _lay_hair(self, controls: Float32) -> None:
-        """Hair and its outline as they lie in HAIR_REGION, into `hair` and `matte`."""
-        textures = self.textures
+        """Hair as it lies in HAIR_REGION, into `hair`."""
         across, down = self._hair_places.maps(controls)
-        cv2.remap(textures.hair, across, down, cv2.INTER_LINEAR, self.hair, cv2.BORDER_REPLICATE)
-        across, down = self._matte_places.maps(controls)
-        cv2.remap(textures.matte, across, down, cv2.INTER_LINEAR, self.matte, cv2.BORDER_REPLICATE)
+        cv2.remap(self.textures.hair, across, down, cv2.INTER_LINEAR, self.hair, cv2.BORDER_REPLICATE)
 
     def face_detail(self, drawn: Drawn, guides: Guides) -> Float32:
         """What the face box adds to the canvas, [352 / shrink, 352 / shrink, 3]."""

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from renderer.elimination import product, solve_symmetric
 from renderer.folds import MASK_SIZE
 from renderer.rig import Rig
+from renderer.rigid import AffineFits, layer_box
 
 Float32 = NDArray[np.float32]
 UInt8 = NDArray[np.uint8]
@@ -29,7 +30,9 @@ BOX_START, BOX_SIZE = 80, 352
 """The face box, on both axes: every landmark of the training poses lies inside it. Divisible by 16: whole
 cells at 32 x 32."""
 HAIR_REGION = (72, 0, 440, 432)
-"x0, y0, x1, y1: where the hair texture is shown; hair reaches no farther, and the CPU saves half the warp."
+"x0, y0, x1, y1: where hair and the head's matte are; they reach no farther, and the CPU saves half the warp."
+MATTE_GRID = (28, 24)
+"Rows and columns of the grid over HAIR_REGION on which the head's outline is moved."
 CELLS = BOX_SIZE // 4
 "Cells a side of the face box at the generator's 128 x 128 level."
 GRID = BOX_SIZE // 8
@@ -46,6 +49,7 @@ MASKS = (
     "upper teeth",
     "lower teeth",
     "lids",
+    "tongue",
 )
 LIDS_REGION = (152, 150, 360, 230)
 """x0, y0, x1, y1 on the neutral face: where the texture of closed lids lies. Their lashes hang where the open
@@ -54,6 +58,14 @@ RIGID_LAYERS = ("teeth_upper", "teeth_lower", "iris_left", "iris_right")
 TEETH_POINTS = slice(6, 28)
 "Of a row of teeth: the front eleven pairs of (biting edge, crown); the molars turn away."
 
+MIDDLE_EDGE = 16
+"Of a row of teeth: the biting edge in the middle."
+TONGUE_FADE = 0.1
+"Weight up to which the tongue's mask grows: it has left its place, or nearly not."
+PARTED_PX = 3.0
+"How far lips are apart through which a tongue is seen."
+LIP_PX = 60.0
+"How far below the lower lip a tongue may reach that is all the way out, over the weight it takes."
 LIPS_OUTER, LIPS_INNER = slice(48, 60), slice(60, 68)
 EYE_RIGHT, EYE_LEFT = slice(36, 42), slice(42, 48)
 WIDEN = np.ones((9, 9), np.uint8)
@@ -66,7 +78,7 @@ class Guides:
     """What one frame's points say to the generator."""
 
     masks: UInt8
-    "uint8 [11, 88, 88], 0..255, in the order of MASKS."
+    "uint8 [12, 88, 88], 0..255, in the order of MASKS."
     warp: Float32
     "float32 [88, 88, 2]: where each cell of the face box lies on the neutral face, 0..1 of the picture."
     affines: Float32
@@ -95,6 +107,7 @@ class Geometry:
 
     def __init__(self, rig: Rig) -> None:
         self.rig = rig
+        self._tongue_out = rig.names.index("tongueOut")
         self._flat = np.zeros((MASK_SIZE, MASK_SIZE), np.float32)
         zeros = np.zeros(len(rig.names), np.float32)
         self.neutral = rig.points(zeros, np.zeros(3, np.float32), np.zeros(2, np.float32))
@@ -119,13 +132,33 @@ class Geometry:
     def outlines_of(self, points: Float32, weights: Float32) -> Outlines:
         """As `guides_of`."""
         cells = to_fixed(points, BOX_START, 4)
+        masks = part_masks({name: cells[start:end] for name, (start, end) in self.rig.spans.items()})
+        if self.rig.tongue and weights[self._tongue_out] > 0:
+            self._fill_tongue(masks[-1], points, float(weights[self._tongue_out]))
         return Outlines(
-            masks=part_masks({name: cells[start:end] for name, (start, end) in self.rig.spans.items()}),
+            masks=masks,
             affines=self._rigid.fit(points),
             openings=openings(self.rig.group(points, "landmark")),
             folds=self.rig.folds.opening(weights) if self.rig.folds else self._flat,
             control=self._control(points),
         )
+
+    def _fill_tongue(self, mask: UInt8, points: Float32, weight: float) -> None:
+        """Draw a tongue that has left its place, [88, 88], inside the mouth or before the lower lip."""
+        rig = self.rig
+        assert rig.tongue is not None
+        upper, lower = (rig.group(points, name)[MIDDLE_EDGE] for name in ("teeth_upper", "teeth_lower"))
+        weight = rig.tongue.limited(weight, float(lower[1] - upper[1]))
+        moved = rig.tongue.moved(weight, rig.group(points, "blade"), rig.group(points, "tongue_way"))
+        lips = rig.group(points, "landmark")[LIPS_INNER].copy()
+        parted = float((lips[5:] - lips[3:0:-1])[:, 1].mean()) / PARTED_PX
+        strength = min(1.0, weight / TONGUE_FADE) * min(max(parted, 0.0), 1.0)
+        hull = cv2.convexHull(to_fixed(rig.tongue.seen(weight, moved), BOX_START, 4))
+        cv2.fillConvexPoly(mask, hull, round(255 * strength), cv2.LINE_AA, 8)
+        lips[5:, 1] += LIP_PX * max(0.0, weight - rig.tongue.steps[1])
+        open_to = np.zeros_like(mask)
+        cv2.fillPoly(open_to, [to_fixed(lips, BOX_START, 4)], 255, cv2.LINE_AA, 8)
+        np.minimum(mask, open_to, out=mask)
 
     def _control(self, points: Float32) -> Float32:
         """Points that the spline goes through."""
@@ -265,8 +298,8 @@ def to_fixed(points: Float32, start: float, pixels_per_cell: float) -> NDArray[n
 
 
 def part_masks(group: dict[str, NDArray[np.int32]]) -> UInt8:
-    """uint8 [11, 88, 88]: soft-edged parts at the generator's 128 x 128 level inside the face box; group: the
-    points of each group, in fixed point of these cells."""
+    """uint8 [12, 88, 88]: soft-edged parts at the generator's 128 x 128 level inside the face box; group: the
+    points of each group, in fixed point of these cells. The tongue is drawn by who knows its weight."""
     canvas = np.zeros((len(MASKS), CELLS, CELLS), np.uint8)
     face = group["landmark"]
 
@@ -324,56 +357,6 @@ def box_feather(margin: int = 32) -> Float32:
     ramp = np.clip(np.minimum(v, BOX_SIZE - v) / margin, 0, 1)
     ramp = ramp * ramp * (3 - 2 * ramp)
     return np.asarray(ramp[:, None] * ramp[None], np.float32)
-
-
-@dataclass(frozen=True)
-class LayerBox:
-    """The box of a rigid texture on the neutral face."""
-
-    neutral: Float32
-    "float32 [k, 2]: its points, -1..1 in the box."
-
-
-def layer_box(points: Float32, name: str) -> LayerBox:
-    """Teeth: a box 1.24 x as wide as the row, of the texture's shape; irises: 1.25 x the radius."""
-    if name.startswith("teeth"):
-        centre = points.mean(0)
-        radius = np.ptp(points[:, 0]) * 0.62 * np.array([1, 48 / 128], np.float32)
-    else:
-        centre = points[0]
-        radius = np.full(2, np.linalg.norm(points[1:] - centre, axis=1).mean() * 1.25, np.float32)
-    return LayerBox(((points - centre) / radius).astype(np.float32))
-
-
-class AffineFits:
-    """Least-squares affine maps from picture pixels to the boxes of rigid layers, all at once.
-
-    By the normal equations of centred points: two unknowns a row, and several times faster than a general
-    solver.
-    """
-
-    def __init__(self, parts: Sequence[NDArray[np.int64]], boxes: Sequence[LayerBox]) -> None:
-        """parts: of each layer, which points of the rig are its own, in the order of its box's."""
-        most = max(len(part) for part in parts)
-        self._index = np.stack([np.pad(part, (0, most - len(part)), "edge") for part in parts])
-        self._own = np.stack([np.arange(most) < len(part) for part in parts]).astype(np.float64)[..., None]
-        self._share = self._own / self._own.sum(1, keepdims=True)
-        target = np.stack([np.pad(box.neutral, ((0, most - len(box.neutral)), (0, 0))) for box in boxes])
-        self._middle = target.astype(np.float64).sum(1, keepdims=True) / self._own.sum(1, keepdims=True)
-        self._target = (target - self._middle) * self._own
-
-    def fit(self, points: Float32) -> Float32:
-        """points [n, 2] of the rig -> float32 [layers, 2, 3]."""
-        source = points[self._index].astype(np.float64)
-        middle = (source * self._share).sum(1, keepdims=True)
-        centred = (source - middle) * self._own
-        turned = centred.transpose(0, 2, 1)
-        (a, b), (_, d) = (turned @ centred).transpose(1, 2, 0)
-        inverse = np.stack([d, -b, -b, a], -1).reshape(-1, 2, 2) / (a * d - b * b)[:, None, None]
-        linear = inverse @ (turned @ self._target)
-        return (
-            np.concatenate([linear, self._middle - middle @ linear], 1).transpose(0, 2, 1).astype(np.float32)
-        )
 
 
 def bounding_box(points: Float32, margin: float, limits: Sequence[float]) -> tuple[int, int, int, int]:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from renderer.compose import Composer, make_textures
-from renderer.geometry import Geometry, Guides
+from renderer.backend import scaled
+from renderer.compose import Composer, Textures, make_textures
+from renderer.geometry import SIZE, Geometry, Guides
 from renderer.packing import OUTPUTS, Drawn, GuidePacker
 from renderer.rig import load_rig
 from renderer.tensors import read_tensors
@@ -31,6 +34,7 @@ class OnnxBackend:
         self._session = self._open(shrink)
         self.geometry = Geometry(load_rig(folder / "rig.safetensors"))
         self._tensors = folder / "generator.safetensors"
+        self._change: Callable[[Textures], Textures] = lambda textures: textures
         guide = read_tensors(self._tensors, lambda name: name == "guide_texture")["guide_texture"]
         self.packer = GuidePacker(guide[0])
         self.composer = self._make_composer(shrink)
@@ -52,10 +56,23 @@ class OnnxBackend:
         other.composer = self._make_composer(shrink)
         return other
 
+    def before(self, background: UInt8 | None) -> OnnxBackend:
+        """See Backend."""
+        other = copy.copy(self)
+
+        def change(textures: Textures) -> Textures:
+            side = SIZE // textures.shrink
+            fitting = None if background is None else scaled(background, side)[:, :, ::-1]
+            return replace(textures, wall=None if fitting is None else np.ascontiguousarray(fitting))
+
+        other._change = change
+        other.composer = other._make_composer(self.composer.textures.shrink)
+        return other
+
     def _make_composer(self, shrink: int) -> Composer:
         layers = ("textures.", "hair_motion", "matte_motion")
         wanted = read_tensors(self._tensors, lambda name: name.startswith(layers))
-        return Composer(make_textures(wanted, shrink), self._threads)
+        return Composer(self._change(make_textures(wanted, shrink)), self._threads)
 
     def network(self, controls: Float32, guides: Guides) -> Drawn:
         """What the network draws for one frame."""
@@ -66,6 +83,6 @@ class OnnxBackend:
         return {"controls": controls[None], "guides": self.packer.pack(guides)}
 
     def draw(self, controls: Float32, weights: Float32, head_rad: Float32, gaze_rad: Float32) -> UInt8:
-        """uint8 [512 / shrink, 512 / shrink, 4], RGBA, opaque."""
+        """uint8 [512 / shrink, 512 / shrink, 4], RGBA."""
         guides = self.geometry.guides(weights, head_rad, gaze_rad)
         return self.composer.compose(self.network(controls, guides), controls, guides)

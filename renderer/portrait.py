@@ -25,11 +25,27 @@ from renderer.backend import (
 )
 
 logger = logging.getLogger(__name__)
+FORMAT = 3
+"Of the weights: what they hold and how it is put together. The manifest's config says it."
 T = TypeVar("T")
 
 
+class FormatError(ValueError):
+    """Weights that another version made."""
+
+
+def check_format(folder: Path, config: dict[str, Any]) -> None:
+    """FormatError where the weights of a folder are not of FORMAT."""
+    if config.get("format") != FORMAT:
+        raise FormatError(
+            f"{folder} holds weights of format {config.get('format')}, expected {FORMAT}: train the avatar "
+            f"again with this version (python -m renderer.training.portrait)"
+        )
+
+
 class Portrait:
-    """One avatar, ready to draw. Calls from several threads at once are not safe.
+    """One avatar, ready to draw. Calls from several threads at once are not safe, also of portraits that `at`
+    and `before` made of one: they share memory.
 
     Pictures are the same at equal device, precision, thread count and number of faces drawn at once.
     """
@@ -55,6 +71,7 @@ class Portrait:
         self.limits: dict[str, dict[str, float]] = config["limits"]
         "Ranges it was trained on: head_deg {yaw, pitch, roll}, gaze_deg {x, y}, weights {name: upper bound}."
         self.has_matte: bool = config["matte"]
+        "Whether the pictures' alpha says what is the person and what the wall; else it is 255."
 
     @classmethod
     def load(cls, folder: Path | str, size: int = 512, device: str = "cpu", threads: int = 2) -> Portrait:
@@ -62,10 +79,12 @@ class Portrait:
 
         size: one of the manifest's sizes. device: "cpu", "cuda", or "auto" (cuda where PyTorch finds one).
         A GPU whose memory runs out later is left for the CPU, and the reason logged. ValueError for a size or
-        device that does not exist, RuntimeError where CUDA is asked for and not there or full.
+        device that does not exist, FormatError, RuntimeError where CUDA is asked for and
+        not there or full.
         """
         folder = Path(folder)
         config = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["config"]
+        check_format(folder, config)
         _check_size(size, config)
         if device not in ("auto", "cpu", "cuda"):
             raise ValueError(f"device {device!r} is not one of auto, cpu, cuda")
@@ -101,6 +120,29 @@ class Portrait:
         backend = self._backend.at(shrink_for(size, self._config["size"]))
         return Portrait(backend, self._config, size, self.device, self._fall_back)
 
+    def before(self, background: UInt8 | None) -> Portrait:
+        """The same avatar before this square picture, uint8 [h, h, 3], RGB, in place of its own wall, or
+        before nothing: straight alpha. Shares the network, so the two may not draw at once.
+
+        ValueError for another picture, and where the avatar has no matte.
+        """
+        if not self.has_matte:
+            raise ValueError("this avatar has no matte, its own background is part of the picture")
+        if background is not None and (
+            background.dtype != np.uint8 or background.shape != (len(background), len(background), 3)
+        ):
+            shape, kind = background.shape, background.dtype
+            raise ValueError(f"background must be uint8 [h, h, 3], not {kind} {list(shape)}")
+        fall_back = self._fall_back
+
+        def fallen(shrink: int) -> tuple[Backend, str]:
+            assert fall_back is not None
+            backend, name = fall_back(shrink)
+            return backend.before(background), name
+
+        backend = self._on_backend(lambda backend: backend.before(background))
+        return Portrait(backend, self._config, self.size, self.device, fallen if self._fall_back else None)
+
     @property
     def batches(self) -> bool:
         """Whether many faces at once cost less than one after the other."""
@@ -108,7 +150,7 @@ class Portrait:
 
     def draw(self, weights: Float32, head_rad: Float32, gaze_rad: Float32) -> UInt8:
         """weights float32 [52] 0..1, head_rad [3] yaw, pitch, roll, gaze_rad [2] -> uint8 [size, size, 4]
-        RGBA."""
+        RGBA: the person before the wall; alpha is how much of a pixel is the person."""
         face = self._checked((), weights, head_rad, gaze_rad)
         picture = self._on_backend(
             lambda backend: backend.draw(face.controls, face.weights, face.head_rad, face.gaze_rad)

@@ -1,9 +1,9 @@
 """The landmark rig: controls -> where the face's points lie in the picture. Knows no mesh and no network.
 
-The points (68 landmarks, face, lids, teeth, irises) were read off the scene's labels for thousands of random
-controls; a ridge regression on polynomials of the controls reproduces them (`renderer.training.rig` fits it
-and says how well). Perspective and rotation are smooth, so second order in the head's angles times first
-order in the weights is enough; lids slide over a ball and need their own products.
+The points (68 landmarks, face, lids, teeth, irises, tongue) were read off the scene's labels for thousands of
+random controls; a ridge regression on polynomials of the controls reproduces them (`renderer.training.rig`
+fits it and says how well). Perspective and rotation are smooth, so second order in the head's angles times
+first order in the weights is enough; lids slide over a ball and need their own products.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from safetensors import safe_open
 
 from renderer.folds import MASK_SIZE, FoldMap
+from renderer.tongue import TongueMap
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
@@ -43,6 +44,8 @@ class Rig:
     "float32 [features, 2 * points]."
     folds: FoldMap | None = None
     "Of the skin; None for one that never folds."
+    tongue: TongueMap | None = None
+    "None for one that lies still."
 
     @cached_property
     def spans(self) -> dict[str, tuple[int, int]]:
@@ -126,6 +129,9 @@ def load_rig(path: Path) -> Rig:
             mean=file.get_tensor("mean"),
             coefficients=file.get_tensor("coefficients").astype(np.float32),
             folds=_read_folds(file, facts, path) if "folds" in facts else None,
+            tongue=TongueMap(file.get_tensor("tongue.share"), **json.loads(facts["tongue"]))
+            if "tongue" in facts
+            else None,
         )
 
 

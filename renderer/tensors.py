@@ -23,8 +23,8 @@ from safetensors.numpy import save_file
 Float32 = NDArray[np.float32]
 
 STEP, RANGE = ".step", ".range"
-AS_IT_IS = ("guide_texture",)
-"Its bytes on the CPU have steps that stand in the graph: it must not change."
+AS_IT_IS = ("guide_texture", "matte_motion")
+"The first one's bytes on the CPU have steps that stand in the graph; a third of a pixel shows at an outline."
 LEAST_CODED = 4096
 "Elements from which coding a layer is worth its steps."
 LOSSLESS = 101

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from renderer import backend
 from renderer.backend import DeviceFull, Faces, Float32, UInt8
-from renderer.geometry import Geometry
+from renderer.geometry import SIZE, Geometry
 from renderer.rig import load_rig
 from renderer.tensors import read_tensors
 from renderer.torch_device import BatchSpline, scaled, to_rgb, to_rgba, to_yuv420
@@ -35,6 +37,7 @@ class TorchBackend:
         tensors = read_tensors(folder / "generator.safetensors")
         net.load_state_dict({name: torch.from_numpy(tensor) for name, tensor in tensors.items()})
         self._most = MOST
+        self._background: Tensor | Literal["wall"] | None = "wall"
         try:
             self._net = net.eval().requires_grad_(False).to(self.device, memory_format=torch.channels_last)
             self._spline = BatchSpline(self.geometry.spline).to(self.device)
@@ -42,7 +45,7 @@ class TorchBackend:
             raise DeviceFull(_in_a_line(error)) from None
 
     def draw(self, controls: Float32, weights: Float32, head_rad: Float32, gaze_rad: Float32) -> UInt8:
-        """uint8 [512, 512, 4], RGBA, opaque. DeviceFull."""
+        """uint8 [512, 512, 4], RGBA. DeviceFull."""
         picture: UInt8 = self.draw_batch(Faces(weights[None], head_rad[None], gaze_rad[None]))[0]
         return picture
 
@@ -50,10 +53,27 @@ class TorchBackend:
         """Itself: it draws 512 whatever is shown, and Portrait scales."""
         return self
 
+    def before(self, background: UInt8 | None) -> TorchBackend:
+        """See Backend."""
+        other = copy.copy(self)
+        if background is None:
+            other._background = None
+        else:
+            try:
+                fitting = self._put(backend.scaled(background, SIZE)[:, :, ::-1])
+                other._background = fitting.permute(2, 0, 1)[None].float() / 127.5 - 1
+            except torch.OutOfMemoryError as error:
+                raise DeviceFull(_in_a_line(error)) from None
+        return other
+
     @torch.inference_mode()  # type: ignore[untyped-decorator]
     def draw_batch(self, faces: Faces) -> UInt8:
-        """uint8 [n, 512, 512, 4], RGBA, opaque. DeviceFull."""
-        return np.concatenate(self._in_pieces(faces, lambda part, _: _fetch(to_rgba(self._rgb(part)))))
+        """uint8 [n, 512, 512, 4], RGBA. DeviceFull."""
+
+        def work(part: Faces, _start: int) -> UInt8:
+            return _fetch(to_rgba(self._rgb(part), self._net.matte(self._put(part.controls))))
+
+        return np.concatenate(self._in_pieces(faces, work))
 
     @torch.inference_mode()  # type: ignore[untyped-decorator]
     def draw_yuv420(self, faces: Faces, sizes: Sequence[int], matrix: Float32) -> list[UInt8]:
@@ -109,7 +129,7 @@ class TorchBackend:
             "folds": self._put(np.stack([o.folds for o in outlines])),
         }
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
-            return to_rgb(self._net(geometry))
+            return to_rgb(self._net(geometry, background=self._background))
 
     def _put(self, array: np.ndarray[Any, Any]) -> Tensor:
         tensor = torch.from_numpy(np.ascontiguousarray(array))

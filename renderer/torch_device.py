@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from renderer.geometry import GRID, SIZE, Spline
-from renderer.torch_generator import enlarge
+from renderer.torch_places import enlarge
 
 
 class BatchSpline(nn.Module):  # type: ignore[misc]  # torch is not read by mypy
@@ -83,10 +83,10 @@ def to_rgb(pictures: Tensor) -> Tensor:
     return ((pictures.float().clamp(-1, 1) + 1) * 127.5).round().flip(1)
 
 
-def to_rgba(rgb: Tensor) -> Tensor:
-    """float32 [n, 3, h, w], 0..255 -> uint8 [n, h, w, 4], opaque."""
-    opaque = rgb.new_full((len(rgb), 1, *rgb.shape[2:]), 255)
-    return torch.cat([rgb, opaque], 1).to(torch.uint8).permute(0, 2, 3, 1).contiguous()
+def to_rgba(rgb: Tensor, matte: Tensor) -> Tensor:
+    """float32 [n, 3, h, w], 0..255, and how much of each pixel is there, [n, 1, h, w], 0..1 -> uint8 [n, h,
+    w, 4]."""
+    return torch.cat([rgb, (matte * 255).round()], 1).to(torch.uint8).permute(0, 2, 3, 1).contiguous()
 
 
 def scaled(rgb: Tensor, size: int) -> Tensor:

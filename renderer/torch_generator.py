@@ -11,8 +11,9 @@ StyleGAN"): a mapping network turns the controls into a style vector w, w modula
   textures at picture resolution (face, teeth, irises, hair, plate) follow the same geometry and are added to
   the picture under gates which the network draws. They play the part of StyleGAN's finest noise inputs, tied
   to the skin instead of the screen;
-* the 128 x 128 level exists only inside a fixed box round the face; hair, shoulders and background come from
-  the 64 x 64 level and their own textures.
+* the 128 x 128 level exists only inside a fixed box round the face; hair and shoulders come from the 64
+  x 64 level and their own textures, and the wall behind the person is no business of the network: a matte
+  says what is not his.
 
 Pictures are BGR, -1..1, [batch, 3, 512, 512]; positions are pixels of the 512 picture, pixel centres at .5.
 """
@@ -20,7 +21,7 @@ Pictures are BGR, -1..1, [batch, 3, 512, 512]; positions are pixels of the 512 p
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -30,17 +31,19 @@ from renderer.geometry import (
     BOX_SIZE,
     BOX_START,
     CELLS,
-    HAIR_REGION,
-    LIDS_REGION,
+    MATTE_GRID,
     RIGID_LAYERS,
     SIZE,
     box_feather,
 )
 from renderer.packing import BOX_GATES
+from renderer.torch_places import carried, enlarge, hair_region, head_matte, on_lids, pixel_grid, sample
 
 CANVAS_LAYERS = ("plate", "hair")
-MATTE = "matte"
-"The outline of head and hair, one channel, 0..1: how much of the hair texture shows."
+WALL, MATTE, BODY = "wall", "matte", "body"
+"What is behind the person; how much of each pixel, 0..1, is head and hair, and is what stays."
+FITTED_BEFORE = (WALL, MATTE, BODY)
+"Textures that the network's training leaves as they are."
 BOX_LAYERS = ("face", *RIGID_LAYERS, "lids", "folds")
 
 
@@ -52,14 +55,15 @@ class GeneratorConfig:
     styles: int = 192
     channels: tuple[int, ...] = (160, 160, 160, 96, 64)
     "At 8, 16, 32, 64 (canvas) and 128 (face box) cells a side."
-    masks: int = 11
+    masks: int = 12
     guide_texture: tuple[int, int] = (16, 96)
     "Channels and side of the learned feature texture on the neutral face."
     guide_channels: tuple[int, int, int] = (32, 64, 96)
     "Of the face guide at 128, 64 and 32 cells."
     textures: dict[str, tuple[int, int]] = field(
         default_factory=lambda: {
-            "plate": (512, 512), "hair": (512, 512), "matte": (512, 512), "face": (512, 512),
+            "wall": (64, 64), "matte": (512, 512), "body": (512, 512),
+            "plate": (512, 512), "hair": (512, 512), "face": (512, 512),
             "teeth_upper": (48, 128), "teeth_lower": (48, 128), "iris_left": (48, 48), "iris_right": (48, 48),
             "lids": (80, 208), "folds": (512, 512),
         }
@@ -70,7 +74,7 @@ class GeneratorConfig:
     @classmethod
     def tiny(cls) -> GeneratorConfig:
         """A network of a few thousand parameters for tests."""
-        textures = {k: (16, 16) for k in (*CANVAS_LAYERS, MATTE, *BOX_LAYERS)}
+        textures = {k: (16, 16) for k in (*FITTED_BEFORE, *CANVAS_LAYERS, *BOX_LAYERS)}
         return cls(
             styles=8,
             channels=(8, 8, 8, 8, 8),
@@ -146,13 +150,17 @@ class Generator(nn.Module):  # type: ignore[misc]
             nn.init.normal_(head.weight, std=0.3 / head.in_channels**0.5)
             nn.init.zeros_(head.bias)
         self.textures = nn.ParameterDict(
-            {k: nn.Parameter(torch.zeros(1, 1 if k == MATTE else 3, *v)) for k, v in config.textures.items()}
+            {
+                k: nn.Parameter(torch.zeros(1, 1 if k in (MATTE, BODY) else 3, *v))
+                for k, v in config.textures.items()
+            }
         )
         nn.init.ones_(self.textures[MATTE])
         self.hair_motion = nn.Parameter(torch.zeros(9, 12))
         "Head rotation (first and second order) -> how the hair texture moves, quadratic in the position."
-        self.matte_motion = nn.Parameter(torch.zeros(9, 12))
-        "The same of the matte: as a head turns, other hairs make up its outline."
+        self.matte_motion = nn.Parameter(torch.zeros(9, 2, *MATTE_GRID))
+        """Of the same for the matte of the head, over a grid: as a head turns, other hairs make up its
+        outline, and an ear goes behind a cheek."""
         self.register_buffer("feather", torch.from_numpy(box_feather()), persistent=False)
 
     def features(
@@ -197,21 +205,32 @@ class Generator(nn.Module):  # type: ignore[misc]
             maps.append(inject(level))
         return maps
 
-    def forward(self, geometry: dict[str, Tensor], window: Window | None = None) -> Tensor:
+    def forward(
+        self,
+        geometry: dict[str, Tensor],
+        window: Window | None = None,
+        background: Tensor | Literal["wall"] | None = "wall",
+    ) -> Tensor:
         """The picture, [n, 3, 512, 512], BGR, about -1..1; with a window only that part of it, [n, 3, 8 k, 8
         k].
 
         geometry: controls, masks, warp as for `features`; affines [n, 4, 2, 3] picture pixel -> -1..1 in the
         boxes of teeth and irises; openings [n, 2, 352, 352] 0..1 of mouth and eyes inside the face box; folds
-        [n, 128, 128]: how far the skin is folded, over the neutral picture.
+        [n, 128, 128]: how far the skin is folded, over the neutral picture. background: the avatar's own
+        wall, another picture [1, 3, 512, 512], or None for the colours of the person alone.
         """
         canvas, box = self.features(geometry["controls"], geometry["masks"], geometry["warp"], window)
-        return self.compose(canvas, box, geometry, window)
+        return self.compose(canvas, box, geometry, window, background)
 
     @torch.autocast("cuda", enabled=False)  # type: ignore[untyped-decorator]
     @torch.autocast("cpu", enabled=False)  # type: ignore[untyped-decorator]
     def compose(
-        self, canvas: Tensor, box: Tensor, geometry: dict[str, Tensor], window: Window | None = None
+        self,
+        canvas: Tensor,
+        box: Tensor,
+        geometry: dict[str, Tensor],
+        window: Window | None = None,
+        background: Tensor | Literal["wall"] | None = "wall",
     ) -> Tensor:
         """Features and textures -> picture; positions need all their bits, so never in half precision."""
         canvas, box, controls = canvas.float(), box.float(), geometry["controls"].float()
@@ -225,7 +244,6 @@ class Generator(nn.Module):  # type: ignore[misc]
         picture = picture + 2 * gates[:, :1] * (window.cut(plate, 8) if window else plate)
         grid = window.positions(device) if window else pixel_grid(SIZE, device)
         hair = sample(self.textures["hair"], carried(grid, controls, self.hair_motion))
-        hair = hair * sample(self.textures[MATTE], carried(grid, controls, self.matte_motion))
         picture = picture + 2 * gates[:, 1:] * hair_region(grid) * hair
 
         detail = F.pixel_shuffle(box[:, :48], 4)
@@ -247,7 +265,22 @@ class Generator(nn.Module):  # type: ignore[misc]
             detail = detail + 2 * gate * sample(self.textures[name], inside, outside="zeros")
         detail = detail * inner.cut(self.feather.expand(n, 1, -1, -1), 8, BOX_START // 8)
         start, end = BOX_START, SIZE - BOX_START - BOX_SIZE
-        return picture + (detail if window else F.pad(detail, (start, end, start, end)))
+        picture = picture + (detail if window else F.pad(detail, (start, end, start, end)))
+        if not self.training:
+            picture = picture.clamp(-1, 1)  # the CPU lays bytes before the wall
+        if background is None:
+            return picture
+        wall = F.interpolate(self.textures[WALL], size=(SIZE, SIZE), mode="bilinear")
+        behind = (background if isinstance(background, Tensor) else wall).expand(n, -1, -1, -1)
+        behind = window.cut(behind, 8) if window else behind
+        return behind + self.matte(controls, window) * (picture - behind)
+
+    def matte(self, controls: Tensor, window: Window | None = None) -> Tensor:
+        """How much of each pixel is the person, not the wall: [n, 1, 512, 512] or that part of it, 0..1."""
+        head = head_matte(self.textures[MATTE], self.matte_motion, controls)
+        body = F.interpolate(self.textures[BODY], size=(SIZE, SIZE), mode="bilinear")
+        whole = 1 - (1 - head) * (1 - body)
+        return window.cut(whole, 8) if window else whole
 
 
 def lay_into_canvas(guide: Tensor, level: int) -> Tensor:
@@ -256,10 +289,6 @@ def lay_into_canvas(guide: Tensor, level: int) -> Tensor:
     start = BOX_START * cells // BOX_SIZE
     end = 8 * 2**level - start - cells
     return F.pad(guide, (start, end, start, end))
-
-
-def enlarge(x: Tensor, factor: int) -> Tensor:
-    return F.interpolate(x, scale_factor=factor, mode="bilinear")
 
 
 @dataclass(frozen=True)
@@ -295,49 +324,6 @@ class Window:
         unique = self.corners[:1] if len(set(self.corners)) == 1 else self.corners
         corner = torch.tensor([(8.0 * x, 8.0 * y, 0.0) for x, y in unique], device=device)
         return pixel_grid(8 * self.cells, device) + corner[:, None, None]
-
-
-def sample(texture: Tensor, where: Tensor, *, outside: str = "border") -> Tensor:
-    """The texture [1, c, h, w] at positions [n, y, x, 2] of -1..1."""
-    return F.grid_sample(
-        texture.expand(len(where), -1, -1, -1), where, padding_mode=outside, align_corners=False
-    )
-
-
-def carried(grid: Tensor, controls: Tensor, motion: Tensor) -> Tensor:
-    """Pixels (x, y, 1) of a grid [n or 1, h, w, 3] -> [n, h, w, 2], -1..1 on a texture that the head carries.
-
-    motion [9, 12]: turns of the head -> what is added to the place; quadratic in the place, because a head is
-    round and what is nearer to the camera moves farther. Learned: hair has no points of its own.
-    """
-    head = controls[:, 52:55]
-    terms = torch.cat([head, head.square(), head * head.roll(1, 1)], 1)  # [n, 9]
-    place = grid[..., :2] * (2 / SIZE) - 1
-    x, y = place.unbind(-1)
-    powers = torch.stack([torch.ones_like(x), x, y, x * x, x * y, y * y], -1)
-    return place + powers @ (terms @ motion.float()).view(-1, 1, 2, 6).transpose(2, 3)
-
-
-def pixel_grid(size: int, device: torch.device, start: int = 0) -> Tensor:
-    """[size, size, 3]: x, y, 1 of each pixel centre."""
-    v = torch.arange(size, device=device) + (start + 0.5)
-    y, x = torch.meshgrid(v, v, indexing="ij")
-    return torch.stack([x, y, torch.ones_like(x)], -1)
-
-
-def on_lids(warp: Tensor) -> Tensor:
-    """Positions on the neutral face, 0..1 of the picture -> -1..1 on the texture of the closed lids."""
-    x0, y0, x1, y1 = LIDS_REGION
-    corner, size = warp.new_tensor([x0, y0]), warp.new_tensor([x1 - x0, y1 - y0])
-    return (warp * SIZE - corner) * (2 / size) - 1
-
-
-def hair_region(grid: Tensor) -> Tensor:
-    """[n or 1, 1, h, w]: 1 at the pixels (x, y, 1) of a grid that lie in HAIR_REGION."""
-    x0, y0, x1, y1 = HAIR_REGION
-    x, y = grid[..., 0], grid[..., 1]
-    inside = (x > x0) & (x < x1) & (y > y0) & (y < y1)
-    return inside.float().view(-1, 1, *inside.shape[-2:])
 
 
 def build(config: dict[str, Any]) -> Generator:

@@ -23,6 +23,7 @@ TORCH_ALLOWED = {
     "renderer.torch_backend",
     "renderer.torch_device",
     "renderer.torch_generator",
+    "renderer.torch_places",
     "renderer.portrait",
     "text_emotion.hugging_face",
     "avatar_engine.drivers.doctor",

@@ -42,7 +42,7 @@ class Frames:
     controls: Tensor
     "float32 [n, 57]."
     masks: Tensor
-    "uint8 [n, 11, 88, 88]."
+    "uint8 [n, 12, 88, 88]."
     warp: Tensor
     "float32 [n, 88, 88, 2]."
     affines: Tensor
@@ -95,6 +95,11 @@ def read_labels(folders: Iterable[Path]) -> list[dict[str, Any]]:
                 if row["path"].exists():
                     rows.append(row)
     return rows
+
+
+def matte_path(row: dict[str, Any]) -> Path:
+    """Where a whole picture's matte is, if it has one."""
+    return Path(row["path"]).with_suffix(".matte.png")
 
 
 Controls = tuple[np.ndarray, np.ndarray, np.ndarray]

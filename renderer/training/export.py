@@ -26,13 +26,14 @@ from renderer.backend import control_vector
 from renderer.geometry import CELLS
 from renderer.onnx_backend import OnnxBackend
 from renderer.packing import OUTPUTS, ZERO, GuidePacker, gates_by, head_order
-from renderer.portrait import Portrait
+from renderer.portrait import FORMAT, Portrait
 from renderer.rig import load_rig
 from renderer.tensors import read_tensors, write_tensors
 from renderer.torch_generator import Generator
 from renderer.training.catch_light import with_catch_lights
 from renderer.training.dataset import Controls, face_controls, is_validation, read_labels
 from renderer.training.evaluate import judge_weights
+from renderer.training.finish import with_crisp_eyes, with_even_folds
 from renderer.training.half_network import HalfGenerator
 from renderer.training.integers import Calibrator, integer_graph
 from renderer.training.rig import save as save_rig
@@ -43,9 +44,6 @@ from renderer.training.walk import Floats, carry_out
 GATE_DB = 40.0
 "Least PSNR of int8 pictures against fp32 pictures."
 CALIBRATION_FRAMES = 48
-FOLDS = "textures.folds"
-COLOUR_PX, SHADE_PX = 5.0, 0.8
-"How far the folds' colour and shade are spread: few frames show a fold, so its texture keeps their noise."
 THUMBNAIL, SMILE = "thumbnail.webp", 0.35
 
 
@@ -111,21 +109,13 @@ def agreement_db(a: OnnxBackend, b: OnnxBackend, controls: list[Controls]) -> fl
     return float(np.mean([psnr(left, right) for left, right in pairs]))
 
 
-def with_even_folds(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The folds as shades of one colour, which is what they are."""
-    texture = np.ascontiguousarray(tensors[FOLDS][0].transpose(1, 2, 0), np.float32)
-    shade = texture.mean(2)
-    colour = cv2.GaussianBlur(texture - shade[:, :, None], (0, 0), COLOUR_PX)
-    even = colour + cv2.GaussianBlur(shade, (0, 0), SHADE_PX)[:, :, None]
-    return tensors | {FOLDS: np.ascontiguousarray(even.transpose(2, 0, 1)[None])}
-
-
 def export(run: Path, rig_path: Path, frames: list[Path], out: Path) -> dict[str, Any]:
     """Fill `out` with graph, tensors and rig; returns facts for the manifest."""
     out.mkdir(parents=True, exist_ok=True)
     options = json.loads((run / "options.json").read_text(encoding="utf-8"))
     net = load_generator(run)
-    tensors = with_even_folds(with_catch_lights(read_tensors(run / "generator.safetensors")))
+    tensors = with_crisp_eyes(with_even_folds(read_tensors(run / "generator.safetensors")))
+    tensors = with_catch_lights(tensors)
     write_tensors(tensors, out / "generator.safetensors")
     save_rig(load_rig(rig_path), out / "rig.safetensors", np.float16)
     return {"options": options, **write_graph(net, frames, out)}
@@ -207,8 +197,9 @@ def main(argv: list[str] | None = None) -> None:
     rows = read_labels(arguments.frames)
     names = load_rig(arguments.rig).names
     config = {
-        "kind": "portrait", "size": 512, "sizes": [256, 384, 512], "matte": False, "names": list(names),
-        "graph": facts["graph"], "generator": facts["options"]["config"], "limits": limits(rows, names),
+        "kind": "portrait", "size": 512, "sizes": [256, 384, 512], "matte": True, "names": list(names),
+        "format": FORMAT, "graph": facts["graph"], "generator": facts["options"]["config"],
+        "limits": limits(rows, names),
     }  # fmt: skip
     files = [facts["graph"], "generator.safetensors", "rig.safetensors"]
     fields: dict[str, Any] = {

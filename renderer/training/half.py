@@ -32,8 +32,9 @@ from renderer.compose import Composer
 from renderer.geometry import BOX_SIZE, BOX_START, CELLS
 from renderer.onnx_backend import OnnxBackend
 from renderer.packing import BOX_GATES, COLOURS, ZERO, Drawn
+from renderer.portrait import check_format
 from renderer.rig import load_rig
-from renderer.torch_generator import enlarge
+from renderer.torch_places import enlarge
 from renderer.training.dataset import Controls, face_controls, is_validation, load, read_labels
 from renderer.training.evaluate import judge_weights
 from renderer.training.export import write_graph
@@ -54,8 +55,9 @@ class Teacher:
     """The shipped back end at 256, with all that its composition lays over the features."""
 
     def __init__(self, weights: Path) -> None:
-        graph = json.loads((weights / "manifest.json").read_text(encoding="utf-8"))["config"]["graph"]
-        self.backend = OnnxBackend(weights, graph, 1, shrink=2)
+        config = json.loads((weights / "manifest.json").read_text(encoding="utf-8"))["config"]
+        check_format(weights, config)
+        self.backend = OnnxBackend(weights, config["graph"], 1, shrink=2)
         self.composer: Composer = self.backend.composer
         one_hot = np.zeros((BOX_GATES, CELLS * CELLS, 4, BOX_GATES), np.float32)
         for k in range(BOX_GATES):
@@ -70,7 +72,6 @@ class Teacher:
         packed = self.backend.packer.pack(guides)[0].copy()
         drawn = self.backend.network(controls, guides)
         picture = self.composer.compose(drawn, controls, guides)[:, :, 2::-1]
-        hair = self.composer.hair * self.composer.matte[:, :, None]
 
         def detail(gates: np.ndarray) -> np.ndarray:
             """In the composer's own memory, hence the copy."""
@@ -82,7 +83,8 @@ class Teacher:
         marks = geometry.rig.group(geometry.rig.points(*face), "landmark") / 2
         return {
             "controls": controls, "guides": packed, "picture": picture,
-            "hair": hair.transpose(2, 0, 1).astype(np.float16),
+            "hair": self.composer.hair.transpose(2, 0, 1).astype(np.float16),
+            "matte": self.composer.backdrop.matte[None] / np.float16(255),
             "folds": folds.transpose(2, 0, 1).astype(np.float16),
             "layers": np.stack(layers).transpose(0, 3, 1, 2).astype(np.float16),
             "weights": part_weights(marks),
@@ -116,7 +118,7 @@ def faces_between(known: list[Controls], count: int, random: np.random.Generator
 
 
 class Shown:
-    """Many faces in memory, 1.6 MB each."""
+    """Many faces in memory, 2.1 MB each."""
 
     def __init__(self, teacher: Teacher, faces: list[Controls]) -> None:
         first = teacher.show(faces[0])
@@ -141,6 +143,7 @@ class Canvas:
     def __init__(self, teacher: Teacher) -> None:
         textures = teacher.composer.textures
         self.plate = torch.from_numpy(textures.plate).permute(2, 0, 1)
+        self.wall = torch.from_numpy(textures.wall).permute(2, 0, 1).float() / 127.5 - 1
         self.feather = torch.from_numpy(textures.feather).permute(2, 0, 1)
         self.hair_at = teacher.composer.hair_at
         self.steps = torch.from_numpy(teacher.backend.packer.steps)
@@ -162,7 +165,8 @@ class Canvas:
         detail = F.pixel_shuffle(box[:, :COLOURS], 4) + shown["folds"]
         detail = detail + (gates[:, :, None] * shown["layers"]).sum(1)
         end = SIDE - START - BOX
-        return picture + F.pad(detail * self.feather, (START, end, START, end))
+        picture = picture + F.pad(detail * self.feather, (START, end, START, end))
+        return self.wall + shown["matte"] * (picture - self.wall)
 
 
 def train(net: HalfGenerator, canvas: Canvas, shown: Shown, minutes: float, run: Path) -> HalfGenerator:
@@ -213,7 +217,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--frames", type=Path, nargs="+", required=True, help="training frames: faces")
     parser.add_argument("--run", type=Path, required=True)
     parser.add_argument("--minutes", type=float, default=40.0)
-    parser.add_argument("--faces", type=int, default=4000, help="that the teacher shows, 1.6 MB each")
+    parser.add_argument("--faces", type=int, default=4000, help="that the teacher shows, 2.1 MB each")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--network", choices=("full", "tiny"), default="full", help="tiny: for tests")
     parser.add_argument("--export", action="store_true", help="add the graph to the weights")

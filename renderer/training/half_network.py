@@ -28,7 +28,7 @@ class HalfConfig:
     styles: int = 192
     channels: tuple[int, ...] = (96, 128, 128, 80)
     "At 8, 16, 32 and 64 cells a side."
-    inputs: int = 29
+    inputs: int = 30
     "Channels of the guides."
     guide_channels: tuple[int, int, int] = (16, 64, 96)
     "At 88, 44 and 22 cells of the face box."
@@ -36,7 +36,7 @@ class HalfConfig:
     @classmethod
     def tiny(cls) -> HalfConfig:
         """For tests: a student of `GeneratorConfig.tiny`."""
-        return cls(styles=8, channels=(8, 8, 8, 8), inputs=17, guide_channels=(4, 4, 4))
+        return cls(styles=8, channels=(8, 8, 8, 8), inputs=18, guide_channels=(4, 4, 4))
 
 
 class HalfGenerator(nn.Module):  # type: ignore[misc]  # torch is not read by mypy

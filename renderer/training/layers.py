@@ -1,12 +1,12 @@
-"""Gives a new person's wall and hair to their textures before the network learns anything.
+"""Gives a new person's shoulders and hair to their textures before the network learns anything.
 
 The outline of hair is drawn best by textures that move with the head over one that stays: they are as sharp
 as the picture, while the network's own canvas has cells of 8 pixels. Left to themselves both learn at once,
-the canvas is faster, and the outline stays made of cells. So the canvas is emptied, and the textures and how
+the canvas is faster, and the strands stay made of cells. So the canvas is emptied, and the textures and how
 the head carries the hair are fitted to whole pictures alone, a problem without a network: registration. It
 begins with the motions that the geometry of the hair asks for.
 
-    python -m renderer.training.layers --run runs/kai/start --frames FRAMES --rig RIG --labels LABELS
+    python -m renderer.training.layers --run runs/kai/start --frames FRAMES --rig RIG --canvas CANVAS
 """
 
 from __future__ import annotations
@@ -22,43 +22,47 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from renderer.geometry import SIZE
+from renderer.geometry import HAIR_REGION, SIZE
 from renderer.rig import load_rig
-from renderer.torch_generator import MATTE, Generator
+from renderer.torch_generator import FITTED_BEFORE, Generator
 from renderer.training.dataset import Frames, is_validation, load, read_labels
 from renderer.training.losses import laplacian_loss
 from renderer.training.runs import load_generator, save_generator
 
-FITTED = {"plate": 5e-3, "hair": 2e-2, MATTE: 1e-2}
+FITTED = {"plate": 5e-3, "hair": 2e-2}
 "Textures and their rates: what could be in either is learned by the one that moves."
 MOTION_RATE = 5e-4
 BATCH = 4
 FOREHEAD = 0.8
 "How far the forehead reaches above the brows, in lengths of the nose."
-ROUND = np.ones((21, 21), np.uint8)
-"How far the outline of the hair may turn out to reach beyond its strands: ten pixels."
 DEEPEST = 0.12
 "What the folds' texture may hold: a fold's shadow is about .1 a millimetre."
+HEM, FADE = 30, 16
+"Rows above the lower edge of HAIR_REGION that stay empty, and rows on which hair ends above them."
 HIDDEN = 0.004
 "What a texture may hold where the face always hides it: a step of its bytes."
 
 
-def start_from(net: Generator, labels: Mapping[str, np.ndarray]) -> None:
-    """Take over what the geometry says of the hair: `hair_motion`, `matte_motion`, `hair_matte`."""
-    with torch.no_grad():
-        for name in ("hair_motion", "matte_motion"):
-            getattr(net, name).copy_(torch.from_numpy(labels[name]))
-        side = net.textures[MATTE].shape[-1]
-        matte = cv2.resize(labels["hair_matte"], (side, side), interpolation=cv2.INTER_AREA)
-        net.textures[MATTE].copy_(torch.from_numpy(matte / np.float32(255)))
+@torch.no_grad()
+def start_from(net: Generator, canvas: Mapping[str, np.ndarray], *, with_hair: bool = True) -> None:
+    """Take over what `renderer.training.matte` found: the wall, mattes and how they move.
+
+    with_hair: how hair moves as well, which is only a start.
+    """
+    for name in ("hair_motion", "matte_motion") if with_hair else ("matte_motion",):
+        getattr(net, name).copy_(torch.from_numpy(canvas[name]))
+    for name in FITTED_BEFORE:
+        texture = net.textures[name]
+        fitting = cv2.resize(canvas[name], texture.shape[:-3:-1], interpolation=cv2.INTER_AREA)
+        texture.copy_(torch.from_numpy(fitting.reshape(*texture.shape[2:], -1)).permute(2, 0, 1)[None])
 
 
 class Bounds:
-    """What plate, hair, matte and folds may hold: nothing where it is never seen.
+    """What plate, hair and folds may hold: nothing where it is never seen.
 
     Behind the face a texture never gets better than the noise of training, and shows through as a grain that
-    stays on the screen while the face moves. Beside the head the hair's texture would take the wall along. At
-    the rim of a fold, where it hardly opens, its texture would grow without an end.
+    stays on the screen while the face moves. Where the hair's region ends below, its edge would show on the
+    shoulders. At the rim of a fold, where it hardly opens, its texture would grow without an end.
     """
 
     def __init__(self, net: Generator, frames: Frames) -> None:
@@ -67,12 +71,9 @@ class Bounds:
         covers = np.mean([_face(points) for points in landmarks.cpu().numpy()], 0)
         always = np.clip((covers - 0.6) / 0.35, 0, 1)
         own = cv2.erode(_face(landmarks.mean(0).cpu().numpy()), np.ones((25, 25)))
-        matte = cv2.resize(net.textures[MATTE].detach().cpu()[0, 0].numpy(), (SIZE, SIZE))
-        may_be = cv2.dilate((matte > 0.5).astype(np.float32), ROUND)
         self._limits = [
             (*_bound(net.textures["plate"], 1 - _soft(always)), -1.0),
-            (*_bound(net.textures["hair"], 1 - _soft(own)), -1.0),
-            (*_bound(net.textures[MATTE], may_be, least=0), 0.0),
+            (*_bound(net.textures["hair"], np.minimum(1 - _soft(own), _above_hem()), least=0), -1.0),
             (*_bound(net.textures["folds"], DEEPEST * _widest(frames) ** 2, least=0), -1.0),
         ]
 
@@ -88,6 +89,13 @@ def _face(points: np.ndarray) -> np.ndarray:
     up = FOREHEAD * (points[27] - points[33])
     outline = cv2.convexHull(np.rint(np.concatenate([points, points[17:27] + up])).astype(np.int32))
     return np.asarray(cv2.fillConvexPoly(np.zeros((SIZE, SIZE), np.float32), outline, 1), np.float32)
+
+
+def _above_hem() -> np.ndarray:
+    """float32 [512, 512]: 1, and 0 where a pitched head could carry hair over the region's lower edge."""
+    end = HAIR_REGION[3] - HEM
+    rows = np.clip((end - np.arange(SIZE)) / FADE, 0, 1).astype(np.float32)
+    return np.repeat(rows[:, None], SIZE, 1)
 
 
 def _widest(frames: Frames) -> np.ndarray:
@@ -107,7 +115,7 @@ def _bound(texture: Tensor, most: np.ndarray, least: float = HIDDEN) -> tuple[Te
 
 
 def fit_canvas_layers(net: Generator, frames: Frames, steps: int, seed: int = 0) -> list[float]:
-    """Empty the canvas, then fit plate, hair, matte and their motions to whole pictures; in place.
+    """Empty the canvas, then fit plate and hair with its motion to whole pictures; in place.
 
     What the face box draws stays as it is and is taken into account. Returns the loss of each step.
     """
@@ -120,7 +128,7 @@ def fit_canvas_layers(net: Generator, frames: Frames, steps: int, seed: int = 0)
             net.textures[name].zero_()
     net.requires_grad_(False)
     rates = {net.textures[name]: rate for name, rate in FITTED.items()}
-    rates |= {net.hair_motion: MOTION_RATE, net.matte_motion: MOTION_RATE}
+    rates |= {net.hair_motion: MOTION_RATE}
     groups = [{"params": [p.requires_grad_(True)], "lr": rate} for p, rate in rates.items()]
     optimizer = torch.optim.Adam(groups, betas=(0.9, 0.99))
     schedule = torch.optim.lr_scheduler.LambdaLR(
@@ -160,12 +168,12 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--run", type=Path, required=True, help="run folder; its generator is replaced")
     parser.add_argument("--frames", type=Path, nargs="+", required=True)
     parser.add_argument("--rig", type=Path, required=True)
-    parser.add_argument("--labels", type=Path, required=True, help="npz of renderer.synthesis.rig_labels")
+    parser.add_argument("--canvas", type=Path, required=True, help="npz of renderer.training.matte")
     parser.add_argument("--steps", type=int, default=400)
     arguments = parser.parse_args(argv)
     net = load_generator(arguments.run)
-    with np.load(arguments.labels) as labels:
-        start_from(net, labels)
+    with np.load(arguments.canvas) as canvas:
+        start_from(net, canvas)
     rows = [r for r in read_labels(arguments.frames) if r["kind"] == "full" and not is_validation(r)]
     losses = fit_canvas_layers(net, load(rows, load_rig(arguments.rig), "full"), arguments.steps)
     shown = [round(loss, 4) for loss in losses[:: max(1, len(losses) // 8)]]

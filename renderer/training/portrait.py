@@ -1,4 +1,4 @@
-"""The one command that makes an avatar's weights from its frames: labels, rig, two trainings, export.
+"""The one command that makes an avatar's weights from its frames: labels, rig, mattes, two trainings, export.
 
     python -m renderer.training.portrait --avatar ava --face-model FACE_MODEL --frames FRAMES \
         --work runs/ava --out renderer/weights/ava
@@ -6,9 +6,9 @@
 FRAMES is what `python -m renderer.synthesis render --avatar ava` wrote (several folders may be named),
 FACE_MODEL what its `convert` made of a copy of ICT-FaceKit and the grooms. The first training is
 supervised; the second goes on from it with the texture loss, which is what makes skin, lashes and teeth
-crisp, and the discriminator. With `--start` it begins with the channels of trained weights that matter most
-instead of noise; wall and hair of a new person are fitted to their textures first. Steps that are already
-done in the work folder are not done again.
+crisp, and the discriminator. Wall and mattes are fitted before. With `--start` it begins with the channels of
+trained weights that matter most instead of noise; hair of a new person is fitted to its texture first. Steps
+that are already done in the work folder are not done again.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ import sys
 from pathlib import Path
 
 from renderer.synthesis import rig_labels
-from renderer.training import export, layers, prune, rig, train
+from renderer.training import export, layers, matte, prune, rig, train
 
 CANVAS_STEPS = 400
-"Of a new person's wall and hair, before the network learns."
+"Of a new person's hair, before the network learns."
 
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
@@ -69,6 +69,10 @@ def main(argv: list[str] | None = None) -> None:
     if not rig_file.exists():
         rig.main(["--labels", str(labels), "--out", str(rig_file)])
     frames = [str(folder) for folder in options.frames]
+    canvas = options.work / "canvas.npz"
+    if not canvas.exists():
+        steps = str(min(matte.STEPS, options.steps))
+        matte.main(["--labels", str(labels), "--frames", *frames, "--out", str(canvas), "--steps", steps])
     common = ["--frames", *frames, "--rig", str(rig_file), "--device", options.device]
     common += ["--steps", str(options.steps), "--network", options.network, "--fulls", str(options.fulls)]
     runs = [options.work / "supervised", options.work / "sharp"]
@@ -79,11 +83,12 @@ def main(argv: list[str] | None = None) -> None:
         prune.main(["--run", str(options.start), "--network", options.network, *places, *person])
         if options.new_face or options.new_canvas:
             steps = str(min(CANVAS_STEPS, options.steps))
-            hair = ["--labels", str(labels), "--steps", steps]
+            hair = ["--canvas", str(canvas), "--steps", steps]
             layers.main(["--run", str(start), "--frames", *frames, "--rig", str(rig_file), *hair])
     sharpen = ["--resume", str(runs[0]), "--texture", "1", "--adversarial", ".01", "--rate", "3e-4"]
     # what is trained already must not lose its texture while the rest is mended
-    begin = ["--resume", str(start), "--texture", "1"] if options.start else ["--labels", str(labels)]
+    begin = ["--resume", str(start), "--texture", "1"] if options.start else []
+    begin += ["--canvas", str(canvas)]
     extras = [begin, sharpen]
     for run, minutes, extra in zip(runs, options.minutes, extras, strict=True):
         if not (run / "done").exists():

@@ -21,7 +21,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from renderer.rig import load_rig
-from renderer.torch_generator import Generator, GeneratorConfig, ModulatedConv
+from renderer.torch_generator import FITTED_BEFORE, Generator, GeneratorConfig, ModulatedConv
 from renderer.training.catch_light import BRIGHTNESS, IRISES, with_catch_lights
 from renderer.training.dataset import load, read_labels
 from renderer.training.runs import load_generator, save_generator
@@ -30,7 +30,7 @@ FRAMES = 16
 "Frames on which channels are judged; they are many pixels each."
 
 
-OWN_TEXTURES = ("plate", "hair", "face", "lids", "folds")
+OWN_TEXTURES = ("plate", "hair", "face", "lids", "folds", *FITTED_BEFORE)
 "What nobody shares with another person; teeth and irises are a better start than nothing."
 
 
@@ -39,6 +39,7 @@ def without_looks(net: Generator) -> Generator:
     """The same network with empty textures of skin, hair and room: what is left is how faces move."""
     for name in OWN_TEXTURES:
         net.textures[name].zero_()
+    net.matte_motion.zero_()
     return net
 
 

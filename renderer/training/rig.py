@@ -22,9 +22,11 @@ from safetensors.numpy import save_file
 
 from renderer.folds import MASK_SIZE, FoldMap
 from renderer.rig import Rig, features, lid_columns
+from renderer.tongue import TongueMap
 
 GROUPS = {
     "landmark": 1, "face": 2, "eyes": 1, "teeth_upper": 1, "teeth_lower": 1, "iris_left": 1, "iris_right": 1,
+    "blade": 1, "tongue_way": 1,
 }  # fmt: skip
 "Groups of points that the generator's guides use, and every how manieth of each."
 RIDGE = 1e-2
@@ -34,7 +36,8 @@ def fit(controls: np.ndarray, xy: np.ndarray, group: np.ndarray, names: tuple[st
     """controls [n, 57] (52 weights, head and gaze in degrees), xy [n, points, 2], group [points] -> Rig."""
     keep = chosen(group)
     x = design(controls, names)
-    scale = x.std(0) + 1e-6
+    scale = x.std(0)
+    scale[scale < 1e-6] = np.inf  # a weight that no label has says nothing
     scale[0] = 1
     x = x / scale
     y = xy[:, keep].reshape(len(xy), -1).astype(np.float64)
@@ -71,6 +74,9 @@ def save(rig: Rig, path: Path, bits: type[np.floating[Any]] = np.float32) -> Non
         tensors["folds.shares"] = np.ascontiguousarray(rig.folds.shares)
         tensors["folds.masks"] = cv2.imencode(".png", rig.folds.masks.reshape(-1, MASK_SIZE))[1]
         facts["folds"] = json.dumps({"onset": rig.folds.onset, "largest": rig.folds.largest})
+    if rig.tongue:
+        tensors["tongue.share"] = rig.tongue.share
+        facts["tongue"] = json.dumps({"steps": rig.tongue.steps, "wide_px": rig.tongue.wide_px})
     save_file(tensors, path, facts)
 
 
@@ -80,6 +86,14 @@ def read_folds(labels: Mapping[str, np.ndarray]) -> FoldMap | None:
         return None
     masks, shares = labels["fold_masks"], labels["fold_shares"]
     return FoldMap(masks, shares, float(labels["fold_onset"]), float(labels["fold_largest"]))
+
+
+def read_tongue(labels: Mapping[str, np.ndarray]) -> TongueMap | None:
+    """The tongue's motion among the labels, None where it lies still."""
+    if "tongue_share" not in labels:
+        return None
+    steps = tuple(round(float(step), 4) for step in labels["tongue_steps"])
+    return TongueMap(labels["tongue_share"], steps, float(labels["tongue_wide_px"]))
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -92,9 +106,9 @@ def main(argv: list[str] | None = None) -> None:
     arguments = parser.parse_args(argv)
     with np.load(arguments.labels) as file:
         controls, xy, group, names = (file[k] for k in ("controls", "xy", "group", "names"))
-        folds = read_folds(file)
+        folds, tongue = read_folds(file), read_tongue(file)
     cut = int(len(xy) * (1 - arguments.held_out))
-    rig = replace(fit(controls[:cut], xy[:cut], group, tuple(names.tolist())), folds=folds)
+    rig = replace(fit(controls[:cut], xy[:cut], group, tuple(names.tolist())), folds=folds, tongue=tongue)
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     save(rig, arguments.out)
     print(json.dumps({"points": len(rig.groups), "held_out": errors(rig, controls[cut:], xy[cut:], group)}))

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
+from renderer.portrait import check_format
 from renderer.tensors import read_tensors
 from renderer.torch_generator import Generator, build
 
@@ -21,11 +22,13 @@ def save_generator(net: Generator, folder: Path) -> None:
 def load_generator(folder: Path) -> Generator:
     """The float32 generator of a run folder (options.json) or of a weights folder (manifest.json).
 
-    FileNotFoundError where neither is there.
+    FileNotFoundError where neither is there, FormatError.
     """
     for name, path in (("options.json", ("config",)), ("manifest.json", ("config", "generator"))):
         if (folder / name).exists():
             config = json.loads((folder / name).read_text(encoding="utf-8"))
+            if name == "manifest.json":
+                check_format(folder, config["config"])
             for key in path:
                 config = config[key]
             net = build(config)

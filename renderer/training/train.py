@@ -1,7 +1,7 @@
 """Trains the generator on rendered frames: supervised first, then adversarial with feature matching.
 
     python -m renderer.training.train --frames data/frames [more ...] --rig runs/rig.safetensors \
-        --out runs/ava --minutes 48
+        --canvas runs/canvas.npz --out runs/ava --minutes 48
     python -m renderer.training.train --frames ... --rig ... --resume runs/ava --out runs/ava-sharp \
         --adversarial .01 --texture 1 --minutes 30
 
@@ -29,7 +29,7 @@ from torch import Tensor, nn
 
 from renderer.geometry import BOX_SIZE, BOX_START, SIZE
 from renderer.rig import load_rig
-from renderer.torch_generator import Generator, GeneratorConfig, Window
+from renderer.torch_generator import FITTED_BEFORE, Generator, GeneratorConfig, Window
 from renderer.training.dataset import Frames, crop, is_validation, load, part_weights, read_labels
 from renderer.training.discriminator import Discriminator, cut_patches, patch_corners
 from renderer.training.evaluate import judge, sheet
@@ -79,12 +79,15 @@ class Trainer:
         self.options, self.data, self.out = options, data, out
         self.device = data["face"].pictures.device
         self.net = Generator(config).to(self.device, memory_format=torch.channels_last)
-        textures = set(self.net.textures.parameters())
-        motions = {self.net.hair_motion, self.net.matte_motion}
-        rest = [p for p in self.net.parameters() if p not in textures | motions]
+        for name in FITTED_BEFORE:
+            self.net.textures[name].requires_grad_(False)
+        self.net.matte_motion.requires_grad_(False)
+        textures = {p for p in self.net.textures.parameters() if p.requires_grad}
+        motion = self.net.hair_motion
+        rest = [p for p in self.net.parameters() if p.requires_grad and p not in textures | {motion}]
         groups: list[dict[str, Any]] = [
             {"params": rest, "factor": 1.0}, {"params": list(textures), "factor": options.texture_rate},
-            {"params": list(motions), "factor": options.motion_rate},
+            {"params": [motion], "factor": options.motion_rate},
         ]  # fmt: skip
         self.optimizer = torch.optim.Adam(
             groups, lr=options.rate, betas=(0.9, 0.99), fused=self.device.type == "cuda"
@@ -240,7 +243,7 @@ class Trainer:
 
 
 def face_masks(frames: Frames, index: Tensor) -> Tensor:
-    """float32 [k, 11, side, side]: the part masks under each face crop."""
+    """float32 [k, 12, side, side]: the part masks under each face crop."""
     masks = F.interpolate(frames.masks[index].float() / 255, size=(BOX_SIZE, BOX_SIZE), mode="bilinear")
     edge = 512 - BOX_START - BOX_SIZE
     return crop(F.pad(masks, (BOX_START, edge, BOX_START, edge)), frames.origin[index], frames.side)
@@ -256,7 +259,7 @@ def parse(argv: list[str] | None = None) -> tuple[argparse.Namespace, Options]:
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--resume", type=Path, help="run or weights folder to go on from")
     parser.add_argument(
-        "--labels", type=Path, help="npz of renderer.synthesis.rig_labels: how hair moves, for a new start"
+        "--canvas", type=Path, help="npz of renderer.training.matte: wall and mattes; needed without --resume"
     )
     parser.add_argument("--network", choices=("full", "tiny"), default="full", help="tiny: for tests")
     for field in dataclasses.fields(Options):
@@ -265,6 +268,8 @@ def parse(argv: list[str] | None = None) -> tuple[argparse.Namespace, Options]:
             f"--{field.name}", type=kind, default=field.default, help=f"default {field.default}"
         )
     arguments = parser.parse_args(argv)
+    if not (arguments.resume or arguments.canvas):
+        parser.error("--canvas is needed without --resume: make one with renderer.training.matte")
     options = Options(**{f.name: getattr(arguments, f.name) for f in dataclasses.fields(Options)})
     return arguments, options
 
@@ -297,9 +302,9 @@ def main(argv: list[str] | None = None) -> None:
     trainer = Trainer(config, train, options, arguments.out)
     if earlier:
         trainer.restart_from(earlier.state_dict())
-    elif arguments.labels:
-        with np.load(arguments.labels) as labels:
-            start_from(trainer.net, labels)
+    if arguments.canvas:
+        with np.load(arguments.canvas) as canvas:
+            start_from(trainer.net, canvas, with_hair=earlier is None)
         trainer.restart_from(trainer.net.state_dict())
     trainer.run(held_out)
 

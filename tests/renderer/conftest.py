@@ -10,10 +10,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from avatar_engine.names import ARKIT_NAMES
 from renderer.folds import MASK_SIZE, FoldMap
 from renderer.rig import Rig
+from renderer.tongue import TongueMap
+from renderer.training.matte import on_grid
 from renderer.training.rig import fit
 
 
@@ -29,7 +32,7 @@ def neutral_points() -> tuple[np.ndarray, np.ndarray]:
     nose = np.stack([np.full(4, 256.0), np.linspace(215, 262, 4)], 1)
     nostrils = np.stack([np.linspace(238, 274, 5), np.full(5, 272.0)], 1)
     eye = lambda x: ring(6, x, 215, 20, 8)[[3, 4, 5, 0, 1, 2]]  # noqa: E731
-    lips = np.concatenate([ring(12, 256, 320, 42, 20), ring(8, 256, 320, 30, 8)])
+    lips = np.concatenate([ring(12, 256, 320, 42, 20), ring(8, 256, 320, 30, 8)[[4, 5, 6, 7, 0, 1, 2, 3]]])
     groups = {
         "landmark": np.concatenate([jaw, brow(210), brow(302), nose, nostrils, eye(210), eye(302), lips]),
         "face": ring(12, 256, 260, 90, 100),
@@ -38,6 +41,8 @@ def neutral_points() -> tuple[np.ndarray, np.ndarray]:
         "teeth_lower": np.stack([np.repeat(np.linspace(228, 284, 17), 2), np.tile([326.0, 336.0], 17)], 1),
         "iris_left": np.concatenate([[[302.0, 215.0]], ring(8, 302, 215, 8, 8)]),
         "iris_right": np.concatenate([[[210.0, 215.0]], ring(8, 210, 215, 8, 8)]),
+        "blade": np.array([[256.0, 326], [246, 324], [266, 324], [240, 320], [272, 320], [256, 318]]),
+        "tongue_way": np.array([[256.0, 320], [256, 325], [256, 340]]),
     }
     names = np.concatenate([[k] * len(v) for k, v in groups.items()])
     return np.concatenate(list(groups.values())), names
@@ -58,6 +63,7 @@ def made_labels(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarr
     )
     push = np.random.default_rng(7).normal(0, 1.5, (52, len(rest), 2))
     push[:, np.char.startswith(group, "teeth")] = 0
+    push[ARKIT_NAMES.index("jawOpen"), group == "teeth_lower", 1] = 30  # and nothing moves the upper ones
     head = np.radians(controls[:, 52:55])
     points = rest + np.einsum("nk,kpd->npd", controls[:, :52], push)
     points[:, :, 0] += 60 * np.sin(head[:, :1])
@@ -68,7 +74,12 @@ def made_labels(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarr
 @pytest.fixture(scope="session")
 def rig() -> Rig:
     controls, points, group = made_labels(1500)
-    return replace(fit(controls, points, group, ARKIT_NAMES), folds=made_folds())
+    return replace(fit(controls, points, group, ARKIT_NAMES), folds=made_folds(), tongue=made_tongue())
+
+
+def made_tongue() -> TongueMap:
+    """Of the made face: its tip, then what goes less and less far with it."""
+    return TongueMap(np.array([1, 0.9, 0.9, 0.7, 0.7, 0.6], np.float32), (0.0, 0.4, 0.6, 1.0), 10.0)
 
 
 def made_folds() -> FoldMap:
@@ -88,6 +99,16 @@ def hair_labels() -> dict[str, np.ndarray]:
     return {"hair_motion": motion.reshape(9, 12), "matte_motion": -motion.reshape(9, 12), "hair_matte": matte}
 
 
+def made_canvas() -> dict[str, np.ndarray]:
+    """What `renderer.training.matte` would find of it: a head over a body, a grey wall."""
+    labels = hair_labels()
+    labels["matte_motion"] = on_grid(torch.from_numpy(labels["matte_motion"])).numpy()
+    body = np.zeros((512, 512), np.float32)
+    body[400:, 60:450] = 1
+    found = {"matte": labels.pop("hair_matte") / np.float32(255), "body": body}
+    return labels | found | {"wall": np.full((64, 64, 3), -0.2, np.float32)}
+
+
 @pytest.fixture(scope="session")
 def frames_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """34 labelled pictures as renderer.synthesis writes them, two of three face crops."""
@@ -105,6 +126,9 @@ def frames_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         x, y, w, h = box
         name = f"5_{i:05d}.png"
         cv2.imwrite(str(folder / name), picture[y : y + h, x : x + w])
+        if kind == "full":
+            matte = cv2.fillPoly(np.zeros((512, 512), np.uint8), [landmarks[:17].astype(np.int32)], 255)
+            cv2.imwrite(str(folder / f"5_{i:05d}.matte.png"), matte)
         label = {
             "image": name, "kind": kind, "box": box, "weights": row[:52].tolist(), "head_deg":
             row[52:55].tolist(), "gaze_deg": row[55:].tolist(), "landmarks68": landmarks.tolist(),

@@ -22,7 +22,7 @@ from renderer.geometry import Geometry
 from renderer.rig import Rig
 from renderer.torch_backend import TorchBackend
 from renderer.torch_device import BatchSpline, scaled, to_rgb, to_yuv420
-from renderer.torch_generator import Generator, GeneratorConfig
+from renderer.torch_generator import BODY, MATTE, Generator, GeneratorConfig
 
 AVA = Path(renderer.__file__).parent / "weights" / "ava"
 CONFIG = json.loads((AVA / "manifest.json").read_text(encoding="utf-8"))["config"]
@@ -46,8 +46,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.set_num_threads(1)
     made = tmp_path_factory.mktemp("tiny")
     net = Generator(GeneratorConfig.tiny())
-    for texture in net.textures.values():
+    for name, texture in net.textures.items():
         torch.nn.init.normal_(texture, std=0.3)
+        if name in (MATTE, BODY):
+            torch.nn.init.uniform_(texture)
     save_file({k: v.contiguous() for k, v in net.state_dict().items()}, made / "generator.safetensors")
     (made / "rig.safetensors").write_bytes((AVA / "rig.safetensors").read_bytes())
     return made
@@ -84,6 +86,37 @@ def test_planes_are_those_of_the_drawn_picture_at_every_size(portrait: Portrait)
     for picture, plane, size in zip(pictures, planes, sizes, strict=True):
         small = cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA)
         assert difference(plane, yuv420(small, MATRIX)) <= 2  # each of two roundings by one
+
+
+def test_before_another_background_on_the_device_too(portrait: Portrait) -> None:
+    many = faces(2, seed=7)
+    own, green = portrait.draw_batch(*many), np.full((64, 64, 3), (20, 200, 40), np.uint8)
+    before, alone = portrait.before(green), portrait.before(None)
+    drawn, person = before.draw_batch(*many), alone.draw_batch(*many)
+    assert (drawn[..., 3] == own[..., 3]).all() and (person[..., 3] == own[..., 3]).all()
+    alpha = own[..., 3:] / 255
+    mixed = person[..., :3] * alpha + np.array([20, 200, 40]) * (1 - alpha)
+    assert abs(drawn[..., :3] - mixed).max() <= 2
+    assert difference(before.draw(*(array[0] for array in many)), drawn[0]) <= 1
+    planes = before.at(256).draw_yuv420(*many, [256, 512], MATRIX)
+    assert difference(planes[1], yuv420(drawn[1], MATRIX)) <= 2
+    assert np.array_equal(portrait.draw_batch(*many), own), "the first one keeps its wall"
+
+
+def test_a_face_that_falls_back_keeps_its_background(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    backend = torch_backend(folder)
+    on_cpu = Portrait.load(AVA, 256, threads=1)
+    portrait = Portrait(backend, CONFIG, 256, "cuda", lambda shrink: (on_cpu._backend, "cpu"))
+    green = portrait.before(np.full((64, 64, 3), (20, 200, 40), np.uint8))
+    starve(green._backend, monkeypatch, 0)
+    drawn = green.draw(*(array[0] for array in faces(1)))
+    assert green.device == "cpu" and (drawn[2, 2, :3] == (20, 200, 40)).all()
+
+
+@pytest.mark.parametrize("shape", [(8, 16, 3), (8, 8, 4), (8, 8)])
+def test_a_background_of_another_shape_is_refused(portrait: Portrait, shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match=r"background must be uint8 \[h, h, 3\]"):
+        portrait.before(np.zeros(shape, np.uint8))
 
 
 def test_the_cpu_back_end_draws_a_batch_one_after_the_other() -> None:

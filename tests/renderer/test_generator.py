@@ -9,6 +9,8 @@ from renderer.geometry import CELLS, SIZE, Geometry, Guides, box_feather
 from renderer.packing import Drawn
 from renderer.rig import Rig
 from renderer.torch_generator import (
+    BODY,
+    MATTE,
     Generator,
     GeneratorConfig,
     ModulatedConv,
@@ -27,6 +29,8 @@ def net() -> Generator:
         motion += 0.02 * torch.randn_like(motion)
     for texture in net.textures.values():
         texture += 0.2 * torch.randn_like(texture)
+    for name in (MATTE, BODY):
+        net.textures[name].copy_(torch.rand_like(net.textures[name]))
     return net
 
 
@@ -84,7 +88,9 @@ def test_the_cpu_composes_what_pytorch_composes(net: Generator, rig: Rig, seed: 
     tensors = {k: v.numpy() for k, v in net.state_dict().items()}
     drawn = Drawn(*(x.numpy() for x in (*packed(canvas), *packed(box))))
     picture = Composer(make_textures(tensors)).compose(drawn, controls, guides)
-    assert picture.shape == (SIZE, SIZE, 4) and (picture[:, :, 3] == 255).all()
+    matte = 255 * net.matte(geometry["controls"])[0, 0].numpy()
+    assert picture.shape == (SIZE, SIZE, 4) and 20 < matte.std() < 120
+    assert abs(picture[:, :, 3] - matte).mean() < 0.6 and abs(picture[:, :, 3] - matte).max() < 4
     difference = abs(picture[:, :, :3] - reference)
     assert difference.mean() < 0.5 and difference.max() < 4  # OpenCV samples on 1/32 pixel
 

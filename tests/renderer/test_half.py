@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from avatar_engine.weights import verify
 from renderer import Portrait
 from renderer.rig import Rig
-from renderer.torch_generator import Generator, GeneratorConfig
+from renderer.torch_generator import BODY, MATTE, Generator, GeneratorConfig
 from renderer.training import export, floats, half, regraph
 from renderer.training.dataset import face_controls, load, read_labels
 from renderer.training.half_network import HalfConfig, HalfGenerator, start_of
@@ -34,6 +34,7 @@ def tiny_weights(frames_folder: Path, rig: Rig, tmp_path_factory) -> Path:
     net = Generator(GeneratorConfig.tiny())
     state = {k: v.half().contiguous() for k, v in net.state_dict().items()}
     state |= {k: torch.randn_like(v) * 0.2 for k, v in state.items() if k.startswith("textures.")}
+    state |= {f"textures.{k}": torch.rand_like(state[f"textures.{k}"]) for k in (MATTE, BODY)}
     save_file(state, run / "generator.safetensors")
     facts = {"config": dataclasses.asdict(net.config)}
     (run / "options.json").write_text(json.dumps(facts), encoding="utf-8")

@@ -22,11 +22,12 @@ from renderer.training import export, portrait, regraph
 from renderer.training.dataset import Frames, is_validation, load, part_weights, read_labels
 from renderer.training.discriminator import Discriminator
 from renderer.training.evaluate import measure
+from renderer.training.finish import with_crisp_eyes, with_even_folds
 from renderer.training.layers import DEEPEST, Bounds, fit_canvas_layers, start_from
 from renderer.training.losses import laplacian_loss
 from renderer.training.rig import save
 from renderer.training.train import Options, Trainer
-from tests.renderer.conftest import hair_labels, made_labels
+from tests.renderer.conftest import hair_labels, made_canvas, made_labels
 
 pytestmark = [
     # the legacy ONNX exporter, whose graphs ONNX Runtime quantises best, announces its retirement at every
@@ -113,16 +114,16 @@ def test_training_learns(data: dict[str, Frames], tmp_path: Path) -> None:
     assert loss() < 0.7 * before
 
 
-def test_wall_and_hair_are_fitted_before_the_network_learns(data: dict[str, Frames]) -> None:
+def test_shoulders_and_hair_are_fitted_before_the_network_learns(data: dict[str, Frames]) -> None:
     torch.manual_seed(0)
     net = Generator(GeneratorConfig.tiny())
-    start_from(net, hair_labels())
+    start_from(net, made_canvas())
     before = {name: value.clone() for name, value in net.state_dict().items()}
     losses = fit_canvas_layers(net, data["full"], 24)
     assert np.mean(losses[-4:]) < 0.8 * np.mean(losses[:4])
     assert not net.canvas_head.weight.any() and not net.canvas_head.bias.any()
     changed = {name for name, value in net.state_dict().items() if not torch.equal(value, before[name])}
-    fitted = {"textures.plate", "textures.hair", "textures.matte", "hair_motion", "matte_motion"}
+    fitted = {"textures.plate", "textures.hair", "hair_motion"}
     assert changed - {"canvas_head.weight", "canvas_head.bias"} == fitted
     assert all(p.requires_grad for p in net.parameters())
 
@@ -130,16 +131,15 @@ def test_wall_and_hair_are_fitted_before_the_network_learns(data: dict[str, Fram
 def test_textures_hold_nothing_where_it_is_never_seen(data: dict[str, Frames]) -> None:
     torch.manual_seed(0)
     net = Generator(GeneratorConfig.tiny())
-    start_from(net, hair_labels())
+    start_from(net, made_canvas())
     bounds = Bounds(net, data["full"])
     with torch.no_grad():
         for texture in net.textures.values():
             texture.copy_(torch.rand_like(texture) + 1)
     bounds.keep()
-    plate, matte, hair = (net.textures[name][0].detach() for name in ("plate", "matte", "hair"))
+    plate, hair = (net.textures[name][0].detach() for name in ("plate", "hair"))
     assert plate[:, 8, 8].abs().max() < 0.1 and hair[:, 8, 8].abs().max() < 0.1  # behind the face
-    assert plate[:, 0, 0].min() > 0.9  # the wall
-    assert matte[:, 0].max() < 0.1 and matte[:, 6, 8].min() == 1
+    assert plate[:, 0, 0].min() > 0.9  # beside the head
     assert net.textures["face"].max() > 1.5
     folds = net.textures["folds"][0]
     assert folds.max() <= DEEPEST and folds[:, 5, 7].min() > 0.5 * DEEPEST and not folds[:, 1].any()
@@ -150,10 +150,30 @@ def test_folds_lose_their_colour_noise_and_keep_their_shade() -> None:
     groove = -0.1 * np.exp(-(((np.arange(64) - 32) / 3) ** 2))[None, None, :, None] * np.ones((1, 3, 1, 64))
     noise = random.normal(0, 0.05, (1, 3, 64, 64))
     noise -= noise.mean(1, keepdims=True)  # of colour only
-    even = export.with_even_folds({"textures.folds": (groove + noise).astype(np.float32)})["textures.folds"]
+    even = with_even_folds({"textures.folds": (groove + noise).astype(np.float32)})["textures.folds"]
     assert even.shape == groove.shape
     assert np.abs(even - groove).mean() < 0.15 * np.abs(noise).mean()
     assert even[0, :, 32].mean() < 0.85 * groove.min()
+
+
+def test_eyes_become_sharper_and_nothing_else_does() -> None:
+    random = np.random.default_rng(0)
+    sizes = {
+        "face": (512, 512),
+        "lids": (80, 208),
+        "iris_left": (48, 48),
+        "iris_right": (48, 48),
+        "hair": (64, 64),
+    }
+    tensors = {
+        f"textures.{k}": random.normal(0, 0.1, (1, 3, *v)).astype(np.float32) for k, v in sizes.items()
+    }
+    made = with_crisp_eyes(tensors)
+    assert made["textures.hair"] is tensors["textures.hair"]
+    assert made["textures.lids"].std() > 1.05 * tensors["textures.lids"].std()
+    before, after = (t["textures.face"][0] for t in (tensors, made))
+    np.testing.assert_allclose(after[:, 300:], before[:, 300:], atol=1e-6)
+    assert after[:, 180:210, 200:300].std() > 1.05 * before[:, 180:210, 200:300].std()
 
 
 def test_the_judge_learns_what_is_blurred() -> None:
