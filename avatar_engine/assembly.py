@@ -82,13 +82,16 @@ def build_motion(options: MotionOptions | None = None, *, with_text: bool = True
 
 def build_renderer(options: RenderOptions | None = None) -> Portrait:
     """The generator of one avatar; UsageError for an unknown avatar, WeightsError for a damaged one."""
-    from renderer import Portrait
+    from renderer import FormatError, Portrait
 
     options = options or RenderOptions()
     manifest = verify(find_avatar(options.avatar).folder)
-    portrait = Portrait.load(
-        manifest.folder, size=options.size, device=options.device, threads=options.threads
-    )
+    try:
+        portrait = Portrait.load(
+            manifest.folder, size=options.size, device=options.device, threads=options.threads
+        )
+    except FormatError as error:
+        raise WeightsError(str(error)) from None
     if tuple(portrait.names) != ARKIT_NAMES:
         raise WeightsError(
             f"{manifest.folder}: not driven by the 52 ARKit names in alphabetical order; train it again"

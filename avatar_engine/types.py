@@ -155,3 +155,16 @@ class Renderer(Protocol):
     @property
     def size(self) -> int: ...
     def draw(self, weights: Float32, head_rad: Float32, gaze_rad: Float32) -> UInt8: ...
+
+
+class StagedRenderer(Renderer, Protocol):
+    """One whose person can stand before something else, if it has a matte."""
+
+    @property
+    def has_matte(self) -> bool: ...
+
+    @property
+    def device(self) -> str: ...
+    def before(self, background: UInt8 | None) -> StagedRenderer:
+        """The same before a square picture, uint8 [h, h, 3], RGB, or before nothing: straight alpha."""
+        ...

@@ -20,7 +20,7 @@ import numpy as np
 
 from avatar_engine import __version__
 from avatar_engine.clock import FRAME_RATE
-from avatar_engine.drivers.media.background import TRANSPARENT, Background
+from avatar_engine.drivers.media.background import TRANSPARENT, read_background
 from avatar_engine.drivers.media.pictures import (
     PNG_FOLDER,
     PNG_PATTERN,
@@ -38,7 +38,15 @@ from avatar_engine.drivers.pipeline import Stage
 from avatar_engine.drivers.plot.plotting import Plotting
 from avatar_engine.errors import AvatarWarning, SpeechError, UsageError
 from avatar_engine.session import Session
-from avatar_engine.types import AudioChunk, EmotionScores, ExpressionFrame, Float32, Renderer, UInt8
+from avatar_engine.types import (
+    AudioChunk,
+    EmotionScores,
+    ExpressionFrame,
+    Float32,
+    Renderer,
+    StagedRenderer,
+    UInt8,
+)
 
 WAITING_FRAMES = 32
 "Moved but not drawn; more would only hold memory."
@@ -56,17 +64,20 @@ class Picturing:
     renderer: Renderer
     limits: Limits
     "What is drawn never goes beyond these: the generator has not seen what lies there."
-    has_matte: bool
-    background: str | None = None
+    is_transparent: bool = False
+    "Whether the pictures' alpha is kept."
 
-    def check(self) -> None:
-        """UsageError where the file and the background do not go together."""
-        check_alpha(self.output, self.background)
-        if self.background is not None and not self.has_matte:
-            raise UsageError(
-                f"background {self.background}: this avatar has no matte, its own background is part of the "
-                f"picture; leave the background out"
-            )
+
+def before(renderer: StagedRenderer, background: str | None) -> StagedRenderer:
+    """The renderer with its person before a background, as the option names it; UsageError."""
+    if background is None:
+        return renderer
+    if not renderer.has_matte:
+        raise UsageError(
+            f"background {background}: this avatar has no matte, its own background is part of the picture; "
+            f"leave the background out"
+        )
+    return renderer.before(read_background(background))
 
 
 def check_alpha(output: Path, background: str | None) -> None:
@@ -172,7 +183,6 @@ def render_speech(
 ) -> None:
     """Speech as a film with its sound, and its motion beside it if asked for; both appear together or not at
     all."""
-    picturing.check()
     with ExitStack() as stack:
         # The motion file is put in its place after the film: it is the lesser loss.
         motion = None if motion_output is None else stack.enter_context(_new_motion(motion_output))
@@ -193,7 +203,6 @@ def render_clip(clip: MotionClip, speech: Speech | None, picturing: Picturing, o
     The longer of both counts: the last frame is held, or silence added, with a warning if that is more than a
     frame.
     """
-    picturing.check()
     sound = None if speech is None else SoundFormat(speech.sample_rate, speech.channels)
     with _Film.open(picturing, sound, on_frame) as film:
         frames = list(clip.frames())
@@ -223,12 +232,8 @@ class _Film:
     """Draws and encodes what it is given, each in a thread of its own."""
 
     def __init__(self, picturing: Picturing, writer: PictureWriter, on_frame: OnFrame) -> None:
-        size = picturing.renderer.size
         self._renderer = picturing.renderer
         self._limits = picturing.limits
-        self._background = (
-            None if picturing.background is None else Background.parse(picturing.background, size)
-        )
         self._writer = writer
         self._on_frame = on_frame
         self._encoding: Stage[tuple[str, UInt8 | Float32]] = Stage("encode", self._encode, WAITING_PICTURES)
@@ -240,7 +245,7 @@ class _Film:
         """A film that is put in its place when the block ends well, and leaves nothing behind when not."""
         kind = kind_of(picturing.output)
         new = NewFolder(picturing.output, PNG_PATTERN) if kind is PNG_FOLDER else NewFile(picturing.output)
-        is_transparent = picturing.background == TRANSPARENT
+        is_transparent = picturing.is_transparent
         with new:
             with reporting(picturing.output):
                 writer = open_writer(
@@ -269,7 +274,7 @@ class _Film:
     def _draw(self, frame: ExpressionFrame) -> None:
         shown = self._limits.clamp(frame)
         rgba = self._renderer.draw(shown.weights, shown.head_rad, shown.gaze_rad)
-        self._encoding.put(("picture", rgba if self._background is None else self._background.behind(rgba)))
+        self._encoding.put(("picture", rgba))
 
     def _encode(self, item: tuple[str, UInt8 | Float32]) -> None:
         what, data = item

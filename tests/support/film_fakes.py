@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 
 import av
@@ -35,6 +36,12 @@ class SketchedFace:
         self.has_matte = has_matte
         self.drawn = 0
         self._fail_at = fail_at
+        self._behind: np.ndarray | None = None
+
+    def before(self, background: np.ndarray | None) -> SketchedFace:
+        other = copy.copy(self)
+        other._behind = background
+        return other
 
     def draw(self, weights: np.ndarray, head_rad: np.ndarray, gaze_rad: np.ndarray) -> np.ndarray:
         if self.drawn == self._fail_at:
@@ -43,6 +50,8 @@ class SketchedFace:
         half = self.size // 2
         rgba = np.zeros((self.size, self.size, 4), np.uint8)
         rgba[:] = (*BACKDROP, 0 if self.has_matte else 255)
+        if self._behind is not None:
+            rgba[:, :, :3] = cv2.resize(self._behind, (self.size, self.size))
         centre = (half + round(float(head_rad[0]) * half), half - round(float(head_rad[1]) * half))
         cv2.circle(rgba, centre, round(0.8 * half), (*SKIN, 255), -1)
         mouth = (

@@ -37,6 +37,7 @@ from avatar_engine.drivers.live.worker.pool import Pool, SharedWorker
 from avatar_engine.drivers.live.worker.spawn import Spawned, default_threads, shipped_models, spawn
 from avatar_engine.drivers.live.worker.wire import OpenModels
 from avatar_engine.errors import UsageError
+from avatar_engine.types import UInt8
 
 logger = logging.getLogger(__name__)
 MEASURED_FRAMES = 3
@@ -67,6 +68,8 @@ class MediaOptions:
     "None: as many as fit."
     avatar: str = "ava"
     "The one that workers have loaded before a session asks for it."
+    background: UInt8 | None = field(default=None, compare=False)
+    "uint8 [h, h, 3], RGB, behind all avatars; None: each has its own."
     device: str = "auto"
     threads: int = field(default_factory=default_threads)
     "Of each worker's generator."
@@ -146,7 +149,9 @@ class LiveEngine:
         """Warm one worker and measure what a frame costs at each size. WorkerError where none can be made."""
         sys.setswitchinterval(SWITCH_INTERVAL_S)
         options = self._options
-        open_models = options.open_models or shipped_models(options.device, options.threads, options.avatar)
+        open_models = options.open_models or shipped_models(
+            options.device, options.threads, options.avatar, options.background
+        )
         begun = [options.first_worker] if options.first_worker is not None else []
         largest = max(self.sizes)
         self._pool = Pool(

@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from avatar_engine.drivers.media.colour import over
+from avatar_engine.config import SIZES
 from avatar_engine.errors import UsageError
 from avatar_engine.types import UInt8
 
@@ -22,41 +22,21 @@ COLOURS = {
 "The names of CSS 2 and a few."
 
 
-class Background:
-    """Puts pictures over one background."""
+def read_background(text: str, size: int = max(SIZES)) -> UInt8 | None:
+    """uint8 [size, size, 3], RGB, of a colour ('white', '#fff', '#20c0ff') or the path of an image; None for
+    'transparent'. UsageError for anything else.
 
-    def __init__(self, picture: UInt8 | None) -> None:
-        """picture: uint8 [H, W, 3], or None to keep the alpha."""
-        self.picture = picture
-
-    @property
-    def is_transparent(self) -> bool:
-        return self.picture is None
-
-    @classmethod
-    def parse(cls, text: str, size: int) -> Background:
-        """'transparent', a colour ('white', '#fff', '#20c0ff') or the path of an image; UsageError for
-        anything else.
-
-        The image is scaled until it covers the square and cut evenly at both ends.
-        """
-        if text == TRANSPARENT:
-            return cls(None)
-        digits = COLOURS.get(text.lower(), text.removeprefix("#"))
-        if re.fullmatch(r"[0-9a-fA-F]{3}|[0-9a-fA-F]{6}", digits) and (
-            text.startswith("#") or digits != text
-        ):
-            if len(digits) == 3:
-                digits = "".join(digit * 2 for digit in digits)
-            colour = [int(digits[place : place + 2], 16) for place in (0, 2, 4)]
-            return cls(np.full((size, size, 3), colour, np.uint8))
-        return cls(_cover(_read_image(Path(text)), size))
-
-    def behind(self, rgba: UInt8) -> UInt8:
-        """The picture [H, W, 4] over the background, opaque; as it is where the background is transparent."""
-        if self.picture is None:
-            return rgba
-        return np.dstack([over(rgba, self.picture), np.full(rgba.shape[:2], 255, np.uint8)])
+    The image is scaled until it covers the square and cut evenly at both ends.
+    """
+    if text == TRANSPARENT:
+        return None
+    digits = COLOURS.get(text.lower(), text.removeprefix("#"))
+    if re.fullmatch(r"[0-9a-fA-F]{3}|[0-9a-fA-F]{6}", digits) and (text.startswith("#") or digits != text):
+        if len(digits) == 3:
+            digits = "".join(digit * 2 for digit in digits)
+        colour = [int(digits[place : place + 2], 16) for place in (0, 2, 4)]
+        return np.full((size, size, 3), colour, np.uint8)
+    return _cover(_read_image(Path(text)), size)
 
 
 def _read_image(path: Path) -> UInt8:
@@ -64,7 +44,10 @@ def _read_image(path: Path) -> UInt8:
         raise UsageError(
             f"background {str(path)!r}: not a colour (white, #20c0ff), not 'transparent' and no image file"
         )
-    encoded = np.frombuffer(path.read_bytes(), np.uint8)
+    try:
+        encoded = np.frombuffer(path.read_bytes(), np.uint8)
+    except OSError as error:
+        raise UsageError(f"background {str(path)!r}: cannot be read: {error.strerror or error}") from None
     image = cv2.imdecode(encoded, cv2.IMREAD_COLOR) if encoded.size else None
     if image is None:
         raise UsageError(

@@ -1,4 +1,4 @@
-"""Pictures between RGB and the YUV of video files, and over a background. Knows arrays, no files.
+"""Pictures between RGB and the YUV of video files. Knows arrays, no files.
 
 Limited range (16..235, chroma round 128), chroma at the centre of its four pixels. Files carry BT.709; VP8
 knows BT.601 alone, and so do browsers of small pictures that name nothing else.
@@ -32,10 +32,3 @@ def yuv420(rgb: UInt8, matrix: Float32 = BT709) -> tuple[UInt8, UInt8, UInt8]:
     y = cv2.extractChannel(cv2.transform(rgb, matrix), 0)
     _, u, v = cv2.split(cv2.transform(half, matrix))
     return y, u, v
-
-
-def over(rgba: UInt8, background: UInt8) -> UInt8:
-    """A picture with straight alpha [H, W, 4] over an opaque one [H, W, 3], both sRGB: uint8 [H, W, 3]."""
-    alpha = rgba[:, :, 3].astype(np.float32) * np.float32(1 / 255)
-    mixed: UInt8 = cv2.blendLinear(cv2.cvtColor(rgba, cv2.COLOR_RGBA2RGB), background, alpha, 1 - alpha)
-    return mixed

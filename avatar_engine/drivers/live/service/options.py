@@ -8,10 +8,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from avatar_engine.config import DEVICES
 from avatar_engine.errors import UsageError
+
+if TYPE_CHECKING:
+    from avatar_engine.types import UInt8
 
 KEY_VARIABLE = "AVATAR_ENGINE_API_KEY"
 SHORTEST_KEY = 8
@@ -44,6 +48,8 @@ class ServeOptions:
     ice: tuple[IceHelp, ...] = ()
     udp_ports: tuple[int, int] | None = None
     "First and last one for media; None: any."
+    background: UInt8 | None = field(default=None, compare=False, repr=False)
+    "uint8 [h, h, 3], RGB, in place of the avatars' own walls; read once: the file may go."
     device: str = "auto"
     workers: str = "auto"
     "One of WORKERS."
@@ -100,6 +106,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--turn-user", metavar="NAME", help="for all --turn")
     add("--turn-password", metavar="PASSWORD", help="for all --turn (or $AVATAR_ENGINE_TURN_PASSWORD)")
     add("--udp-ports", metavar="A-B", help="ports for media, both included (default: any)")
+    add("--background", metavar="COLOR|IMAGE", help="behind the avatar, in place of its own")
     add("--device", default=own.device, choices=DEVICES, help=f"(default {own.device})")
     add(
         "--workers",
@@ -181,6 +188,7 @@ def from_arguments(given: argparse.Namespace, environment: Mapping[str, str]) ->
         tls_key=given.tls_key,
         ice=_ice(given, environment),
         udp_ports=_ports(given.udp_ports),
+        background=_background(given.background),
         device=given.device,
         workers=given.workers,
         spare_worker=given.spare_worker,
@@ -191,6 +199,20 @@ def from_arguments(given: argparse.Namespace, environment: Mapping[str, str]) ->
         drain_s=given.drain_s,
         log_level=given.log_level,
     )
+
+
+def _background(text: str | None) -> UInt8 | None:
+    """UsageError for what is neither a colour nor an image."""
+    if text is None:
+        return None
+    from avatar_engine.drivers.media.background import (  # OpenCV, only if asked for
+        TRANSPARENT,
+        read_background,
+    )
+
+    if text == TRANSPARENT:
+        raise UsageError("--background transparent: live video has no alpha; name a colour or an image")
+    return read_background(text)
 
 
 def warnings_about(options: ServeOptions) -> list[str]:

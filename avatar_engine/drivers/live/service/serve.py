@@ -179,6 +179,7 @@ def build(options: ServeOptions, first_worker: Spawned | None = None) -> tuple[E
 
     helpers = tuple(IceServer(help.url, help.username, help.credential) for help in options.ice)
     media = MediaOptions(
+        background=options.background,
         device=options.device,
         shared_worker=None if options.workers == "auto" else options.workers == "shared",
         spare_worker=options.spare_worker,

@@ -17,7 +17,8 @@ def run(given: Namespace) -> int:
     check_certificate(options)
     with bind(options) as listening:
         # The worker loads its models while this process loads the server: a second less until it is ready.
-        first = spawn(shipped_models(options.device, default_threads(), RenderOptions().avatar))
+        models = shipped_models(options.device, default_threads(), RenderOptions().avatar, options.background)
+        first = spawn(models)
         from avatar_engine.drivers.live.service import serve
 
         return serve.run(options, listening, first, debug=given.debug)

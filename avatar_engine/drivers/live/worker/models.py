@@ -36,8 +36,10 @@ class Sized:
 class ShippedModels:
     """Motion once, each avatar's network once, whatever sizes are shown."""
 
-    def __init__(self, device: str = "cpu", threads: int = 2) -> None:
+    def __init__(self, device: str = "cpu", threads: int = 2, background: UInt8 | None = None) -> None:
+        """background: uint8 [h, h, 3], RGB, in place of the avatars' own."""
         self._device = device
+        self._background = background
         self._threads = threads
         # Beside the first portrait: half of what a start waits for.
         self._motion = ThreadPoolExecutor(1, "models").submit(assembly.build_motion, with_text=True)
@@ -67,4 +69,7 @@ class ShippedModels:
     def load(self, avatar: str) -> Portrait:
         """At its largest size."""
         largest = max(assembly.find_avatar(avatar).config["sizes"])
-        return assembly.build_renderer(RenderOptions(avatar, largest, self._device, self._threads))
+        portrait = assembly.build_renderer(RenderOptions(avatar, largest, self._device, self._threads))
+        if self._background is None:
+            return portrait
+        return portrait.before(self._background)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from avatar_engine.drivers.live.worker.wire import FromWorker, Models, OpenModels, ToWorker
+    from avatar_engine.types import UInt8
 
 NICENESS = 5
 
@@ -41,11 +42,11 @@ def _settle() -> None:
         os.nice(NICENESS)
 
 
-def open_shipped(device: str, threads: int, avatar: str) -> Models:
+def open_shipped(device: str, threads: int, avatar: str, background: UInt8 | None = None) -> Models:
     """The shipped models, this avatar's loaded: a worker's first session is most often his."""
     from avatar_engine.drivers.live.worker.models import ShippedModels
 
-    models = ShippedModels(device, threads)
+    models = ShippedModels(device, threads, background)
     models.load_largest(avatar)
     return models
 

@@ -15,6 +15,7 @@ from avatar_engine.drivers.live.worker import process
 
 if TYPE_CHECKING:
     from avatar_engine.drivers.live.worker.wire import OpenModels
+    from avatar_engine.types import UInt8
 
 
 class Spawned(NamedTuple):
@@ -47,9 +48,9 @@ def spawn(open_models: OpenModels) -> Spawned:
     return Spawned(made, ours)
 
 
-def shipped_models(device: str, threads: int, avatar: str) -> OpenModels:
-    """What a worker is to open: the shipped models, the avatar's among them."""
-    return partial(process.open_shipped, device, threads, avatar)
+def shipped_models(device: str, threads: int, avatar: str, background: UInt8 | None = None) -> OpenModels:
+    """What a worker is to open: the shipped models, the avatar's among them, before a background."""
+    return partial(process.open_shipped, device, threads, avatar, background)
 
 
 def default_threads() -> int:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from avatar_engine.drivers.media.colour import over, yuv420
+from avatar_engine.drivers.media.colour import yuv420
 
 # ITU-R BT.709 colour bars at 100 %, limited range, as the standard's matrix gives them.
 BARS = {
@@ -37,13 +37,3 @@ def test_colour_is_the_mean_of_four_pixels() -> None:
     mean = picture.reshape(4, 2, 4, 2, 3).mean(axis=(1, 3))
     u = 128 + 224 / 255 * (mean @ [-0.2126, -0.7152, 0.9278]) / (2 * 0.9278)
     assert np.abs(yuv420(picture)[1] - u).max() <= 1.5
-
-
-def test_over_mixes_by_alpha() -> None:
-    rng = np.random.default_rng(2)
-    rgba = rng.integers(0, 256, (16, 16, 4), np.uint8)
-    behind = rng.integers(0, 256, (16, 16, 3), np.uint8)
-    alpha = rgba[:, :, 3:] / 255
-    assert np.abs(over(rgba, behind) - (rgba[:, :, :3] * alpha + behind * (1 - alpha))).max() <= 1
-    rgba[:, :, 3] = 255
-    assert (over(rgba, behind) == rgba[:, :, :3]).all()

@@ -73,6 +73,8 @@ def test_keys_come_from_the_environment_too() -> None:
         (["--tls-cert", "no.pem", "--tls-key", "no.pem"], "no file no.pem"),
         (["--stun", "stun.example"], "--stun must look like stun:stun.example"),
         (["--turn", "turn:a.example"], "--turn needs"),
+        (["--background", "transparent"], "live video has no alpha"),
+        (["--background", "blu"], "background 'blu': not a colour"),
         (["--udp-ports", "5"], "50000-50100"),
         (["--udp-ports", "6000-5000"], "must rise"),
         (["--udp-ports", "80-90"], "1024"),
