@@ -32,6 +32,9 @@ MOUTH = slice(48, 68)
 PAIRS = ((61, 67), (62, 66), (63, 65))
 CLOSED = 0.006
 "Aperture, in widths of the face, up to which lips count as closed: about a pixel of 512."
+MEET, ERRS = 0.016, 0.004
+"""Aperture read off a true picture up to which its lips meet, and what the reading errs by: half a pixel. Their
+points say less: those of lips at rest are .01 apart, since lips are soft and points lie inside."""
 STEPS, BATCH, RATE = 1500, 48, 2e-3
 
 
@@ -134,11 +137,19 @@ def judge_lips(net: LipNet, weights: Path, rows: list[dict[str, Any]]) -> dict[s
         aperture = read_apertures[name] = apertures(seen, width)
         out[f"{name} error px"] = float(np.linalg.norm(seen - known, axis=2).mean())
         out[f"{name} aperture r"] = float(np.corrcoef(aperture, said)[0, 1])
-        out[f"{name} closed seen closed"] = float((aperture[closed] < 2 * CLOSED).mean())
-        out[f"{name} open seen closed"] = float((aperture[said > 4 * CLOSED] < 2 * CLOSED).mean())
+        out[f"{name} closed seen closed"] = share(aperture[closed] < 2 * CLOSED)
+        out[f"{name} open seen closed"] = share(aperture[said > 4 * CLOSED] < 2 * CLOSED)
         out[f"{name} aperture"] = float(aperture.mean())
+    meet = read_apertures["truth"] < MEET
+    out["lips meet in the truth"] = int(meet.sum())
+    out["of these drawn as well"] = share(read_apertures["drawn"][meet] < MEET + ERRS)
     out["drawn against truth r"] = float(np.corrcoef(*read_apertures.values())[0, 1])
     return {k: round(v, 4) for k, v in out.items()}
+
+
+def share(said: NDArray[np.bool_]) -> float:
+    """Of how many it is true; NaN where there are none."""
+    return float(said.mean()) if len(said) else float("nan")
 
 
 def main(argv: list[str] | None = None) -> None:
