@@ -33,8 +33,8 @@ PAIRS = ((61, 67), (62, 66), (63, 65))
 CLOSED = 0.006
 "Aperture, in widths of the face, up to which lips count as closed: about a pixel of 512."
 MEET, ERRS = 0.016, 0.004
-"""Aperture read off a true picture up to which its lips meet, and what the reading errs by: half a pixel. Their
-points say less: those of lips at rest are .01 apart, since lips are soft and points lie inside."""
+"""Aperture read off a true picture up to which its lips meet, and what the reading errs by: half a pixel.
+Their points say less: those of lips at rest are .01 apart, since lips are soft and points lie inside."""
 STEPS, BATCH, RATE = 1500, 48, 2e-3
 
 
