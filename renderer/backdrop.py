@@ -24,6 +24,12 @@ def turn_terms(controls: Float32) -> Float32:
     return np.concatenate([head, head * head, head * np.roll(head, 1)])
 
 
+def moving_region(shrink: int) -> Region:
+    """HAIR_REGION in a picture of 512 / shrink pixels a side."""
+    left, top, right, bottom = (edge // shrink for edge in HAIR_REGION)
+    return slice(top, bottom), slice(left, right)
+
+
 class HeadMatte:
     """What of HAIR_REGION is head and hair, as `torch_places.head_matte` says."""
 
@@ -58,11 +64,11 @@ class Backdrop:
         neutral picture is head and hair, and is what stays; motion: see HeadMatte. side: 512 / shrink."""
         self._wall = wall
         self._head = HeadMatte(head, motion, shrink)
-        left, top, right, bottom = (edge // shrink for edge in HAIR_REGION)
-        self._moving: Region = (slice(top, bottom), slice(left, right))
+        self._moving = moving_region(shrink)
         self._beside_body = np.ascontiguousarray(cv2.bitwise_not(body)[self._moving])
         self._around = np.empty_like(self._beside_body)
-        self._matte = body.copy()
+        self.matte = body.copy()
+        "uint8 [side, side]: how much of each pixel of the last picture is the person."
         self._layer = Layer(self._around.shape)
         still = cv2.bitwise_not(body)
         still[self._moving] = 0
@@ -71,17 +77,12 @@ class Backdrop:
             for region, layer in self._still:
                 layer.make(np.ascontiguousarray(still[region]), wall[region])
 
-    @property
-    def matte(self) -> UInt8:
-        """uint8 [side, side]: how much of each pixel of the last picture is the person."""
-        return self._matte
-
     def turn(self, controls: Float32) -> None:
         """Move the matte to where the head is."""
         head = self._head.at(controls)
         cv2.bitwise_not(head, head)
         cv2.multiply(self._beside_body, head, self._around, scale=1 / 255)
-        cv2.bitwise_not(self._around, self._matte[self._moving])
+        cv2.bitwise_not(self._around, self.matte[self._moving])
         if self._wall is not None:
             self._layer.make(self._around, self._wall[self._moving])
 

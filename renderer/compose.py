@@ -2,10 +2,9 @@
 faster.
 
 Knows arrays only. The picture is BGR, float32, -1..1 until the last lines, which lay the wall round the
-person in bytes. A picture of half the size is
-composed at that size, from textures that are averaged first: a quarter of the work. With features averaged as
-well it is the large picture's average but for what lies between a product of means and a mean of products (48
-dB and more).
+person in bytes. A picture of half the size is composed at that size, from textures that are averaged first: a
+quarter of the work. With features averaged as well it is the large picture's average but for what lies
+between a product of means and a mean of products (48 dB and more).
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from renderer.backdrop import Backdrop, turn_terms
+from renderer.backdrop import Backdrop, moving_region, turn_terms
 from renderer.geometry import (
     BOX_SIZE,
     BOX_START,
@@ -163,11 +162,10 @@ class Composer:
         self._size, self._side = SIZE // shrink, BOX_SIZE // shrink
         side = self._side
         self._box = slice(BOX_START // shrink, BOX_START // shrink + side)
-        left, top, right, bottom = (edge // shrink for edge in HAIR_REGION)
-        self.hair_at = (slice(top, bottom), slice(left, right))
+        self.hair_at = moving_region(shrink)
         self._small = blank(SIZE // 2, 3)
         self._picture, self._gate3 = blank(self._size, 3), blank(self._size, 3)
-        self.hair = np.empty((bottom - top, right - left, 3), np.float32)
+        self.hair = np.empty_like(self._picture[self.hair_at])
         self._hair_places = CarriedPlaces(textures.hair_motion, textures.hair, shrink)
         self.backdrop = Backdrop(textures.wall, textures.matte, textures.body, textures.matte_motion, shrink)
         self._hair_gate3 = np.empty_like(self.hair)

@@ -175,7 +175,8 @@ class Figure:
 
     def tongue_way(self, weights: Mapping[str, float], head_deg: ArrayLike) -> Array:
         """The three places on the way of the tongue's tip, [3, 3] cm, with the head turned."""
-        return pose_head(self.tongue.way(self.vertices, shape_weights(weights))[1:4], head_deg, True)
+        places, _ = self.tongue.way(self.vertices, shape_weights(weights))
+        return pose_head(places[1:], head_deg, True)
 
     def iris_rims(self, head_deg: ArrayLike, gaze_deg: ArrayLike) -> Array:
         """Centre and eight rim points of both irises, [2, 9, 3]: from the subject's left upwards round."""

@@ -31,8 +31,6 @@ WIDE_CM = 0.55
 "A gap between the teeth through which the tongue comes out all the way."
 STIFF_CM, ROOT_CM = 0.6, 3.6
 "Along the surface from the tip: what moves as the tip does, and what does not move."
-
-
 TIP, UPPER_EDGE, LOWER_EDGE = 16761, 18074, 20274
 "Vertices of the head model: the tongue's tip, the biting edges of an upper and a lower tooth in front."
 
@@ -52,13 +50,13 @@ class Tongue:
 
         rest: the head at rest, [26719, 3]; shapes: weights of the head model's shapes, which move the jaw.
         """
-        tip, *places, gap = self.way(rest, shapes)
-        weight = min(weight, RAISED + (1 - RAISED) * min(gap[1] / WIDE_CM, 1.0))
-        wanted = [np.interp(weight, WAY, np.array([tip, *places])[:, axis]) for axis in range(3)]
-        return np.asarray(self.share[ids, None] * (wanted - tip))
+        places, gap_cm = self.way(rest, shapes)
+        weight = min(weight, RAISED + (1 - RAISED) * min(gap_cm / WIDE_CM, 1.0))
+        wanted = [np.interp(weight, WAY, places[:, axis]) for axis in range(3)]
+        return np.asarray(self.share[ids, None] * (wanted - places[0]))
 
-    def way(self, rest: Array, shapes: Mapping[str, float]) -> Array:
-        """[5, 3] cm: where the tip rests and its three places; last the gap between the teeth, upwards."""
+    def way(self, rest: Array, shapes: Mapping[str, float]) -> tuple[Array, float]:
+        """Where the tip rests and its three places, [4, 3] cm; how far the teeth are apart, cm."""
         key, expressions = [TIP, UPPER_EDGE, LOWER_EDGE], self._model.expressions
         moved = rest[key] + sum(
             w * expressions[name][key] for name, w in shapes.items() if name in expressions
@@ -67,7 +65,7 @@ class Tongue:
         upper = upper * [0, 1, 1]  # in the middle
         behind, between, out = (upper + place for place in (BEHIND_TEETH_CM, BETWEEN_TEETH_CM, OUT_CM))
         out[1] = min(out[1], lower[1] + OVER_LOWER_CM)
-        return np.array([tip, behind, between, out, [0, max(0.0, upper[1] - lower[1]), 0]])
+        return np.array([tip, behind, between, out]), max(0.0, float(upper[1] - lower[1]))
 
 
 def _along_surface(model: FaceModel, start: int) -> Array:

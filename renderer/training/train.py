@@ -300,12 +300,11 @@ def main(argv: list[str] | None = None) -> None:
     (arguments.out / "options.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
     print(json.dumps(facts), flush=True)
     trainer = Trainer(config, train, options, arguments.out)
-    if earlier:
-        trainer.restart_from(earlier.state_dict())
+    start = earlier or trainer.net
     if arguments.canvas:
         with np.load(arguments.canvas) as canvas:
-            start_from(trainer.net, canvas, with_hair=earlier is None)
-        trainer.restart_from(trainer.net.state_dict())
+            start_from(start, canvas, with_hair=earlier is None)
+    trainer.restart_from(start.state_dict())
     trainer.run(held_out)
 
 
