@@ -12,11 +12,12 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from renderer.backend import scaled
-from renderer.compose import Composer, Textures, make_textures
+from renderer.compose import Composer
 from renderer.geometry import SIZE, Geometry, Guides
 from renderer.packing import OUTPUTS, Drawn, GuidePacker
 from renderer.rig import load_rig
 from renderer.tensors import read_tensors
+from renderer.textures import Textures, make_textures
 
 Float32 = NDArray[np.float32]
 UInt8 = NDArray[np.uint8]

@@ -91,9 +91,9 @@ def head_order(outputs: int, by: int = 2) -> tuple[NDArray[np.int64], NDArray[np
 
 
 def lay_out(features: Float32, side: int, factor: int, out: Float32) -> Float32:
-    """Pixel shuffle of packed channels: [side^2, factor * factor * c] -> out [side * factor, side * factor,
-    c]."""
+    """Pixel shuffle of packed channels: [rows * side, factor * factor * c] -> out [rows * factor, side *
+    factor, c]."""
     run = features.shape[1] // factor
-    cells = features.reshape(side, side, factor, run)
-    np.copyto(out.reshape(side, factor, side, run), cells.transpose(0, 2, 1, 3))
+    cells = features.reshape(-1, side, factor, run)
+    np.copyto(out.reshape(len(cells), factor, side, run), cells.transpose(0, 2, 1, 3))
     return out

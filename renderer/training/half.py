@@ -27,11 +27,13 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from avatar_engine.weights import write_manifest
+from renderer.backdrop import turn_terms
 from renderer.backend import control_vector
 from renderer.compose import Composer
 from renderer.geometry import BOX_SIZE, BOX_START, CELLS
 from renderer.onnx_backend import OnnxBackend
 from renderer.packing import BOX_GATES, COLOURS, ZERO, Drawn
+from renderer.parts import Memory
 from renderer.portrait import check_format
 from renderer.rig import load_rig
 from renderer.torch_places import enlarge
@@ -64,6 +66,7 @@ class Teacher:
             one_hot[k, :, :, k] = 1
         self._one_hot = one_hot.reshape(BOX_GATES, CELLS * CELLS, -1)
         self._nothing = np.zeros((CELLS * CELLS, COLOURS), np.float32)
+        self._hair_memory = Memory(SIDE, SIDE), Memory(SIDE, SIDE), Memory(SIDE, SIDE, 3)
 
     def show(self, face: Controls) -> dict[str, np.ndarray]:
         """What the student is fed and what it is to draw, for one face."""
@@ -71,20 +74,22 @@ class Teacher:
         guides = geometry.guides(*face)
         packed = self.backend.packer.pack(guides)[0].copy()
         drawn = self.backend.network(controls, guides)
-        picture = self.composer.compose(drawn, controls, guides)[:, :, 2::-1]
+        picture = self.composer.compose(drawn, controls, guides)
+        hair = self.composer.hair
+        laid = hair.laid(hair.turned(turn_terms(controls)), hair.region, self._hair_memory)
 
         def detail(gates: np.ndarray) -> np.ndarray:
-            """In the composer's own memory, hence the copy."""
+            """In the face box's own memory, hence the copy."""
             alone = Drawn(drawn.canvas, drawn.canvas_gates, self._nothing, gates)
-            return self.composer.face_detail(alone, guides).copy()
+            return self.composer.face_box.detail(alone, guides).copy()
 
         folds = detail(np.zeros_like(self._one_hot[0]))  # shown whatever the gates are
         layers = [detail(gates) - folds for gates in self._one_hot]
         marks = geometry.rig.group(geometry.rig.points(*face), "landmark") / 2
         return {
-            "controls": controls, "guides": packed, "picture": picture,
-            "hair": self.composer.hair.transpose(2, 0, 1).astype(np.float16),
-            "matte": self.composer.backdrop.matte[None] / np.float16(255),
+            "controls": controls, "guides": packed, "picture": picture[:, :, 2::-1],
+            "hair": laid.transpose(2, 0, 1).astype(np.float16),
+            "matte": picture[None, :, :, 3] / np.float16(255),
             "folds": folds.transpose(2, 0, 1).astype(np.float16),
             "layers": np.stack(layers).transpose(0, 3, 1, 2).astype(np.float16),
             "weights": part_weights(marks),
@@ -145,7 +150,7 @@ class Canvas:
         self.plate = torch.from_numpy(textures.plate).permute(2, 0, 1)
         self.wall = torch.from_numpy(textures.wall).permute(2, 0, 1).float() / 127.5 - 1
         self.feather = torch.from_numpy(textures.feather).permute(2, 0, 1)
-        self.hair_at = teacher.composer.hair_at
+        self.hair_at = teacher.composer.hair.region
         self.steps = torch.from_numpy(teacher.backend.packer.steps)
 
     def draw(self, net: HalfGenerator, shown: dict[str, Tensor]) -> Tensor:

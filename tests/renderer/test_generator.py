@@ -1,13 +1,16 @@
+import copy
+
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 
 from renderer.backend import control_vector
-from renderer.compose import Composer, make_textures
+from renderer.compose import Composer
 from renderer.geometry import CELLS, SIZE, Geometry, Guides, box_feather
 from renderer.packing import Drawn
 from renderer.rig import Rig
+from renderer.textures import make_textures
 from renderer.torch_generator import (
     BODY,
     MATTE,
@@ -77,8 +80,12 @@ def test_the_folded_steps_draw_what_the_network_draws(net: Generator, rig: Rig) 
         torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-4)
 
 
-@pytest.mark.parametrize("seed", [1, 5])
-def test_the_cpu_composes_what_pytorch_composes(net: Generator, rig: Rig, seed: int) -> None:
+@pytest.mark.parametrize(("seed", "shoulders", "threads"), [(1, 0, 1), (5, 0, 2), (5, 11, 1), (1, 12, 2)])
+def test_the_cpu_composes_what_pytorch_composes(
+    net: Generator, rig: Rig, seed: int, shoulders: int, threads: int
+) -> None:
+    net = copy.deepcopy(net)
+    net.textures[BODY][:, :, :shoulders] = 0
     guides, controls = guides_and_controls(rig, seed)
     assert guides.folds.max() > 0.1
     geometry = as_tensors(guides, controls)
@@ -87,10 +94,10 @@ def test_the_cpu_composes_what_pytorch_composes(net: Generator, rig: Rig, seed: 
     reference = ((reference.clamp(-1, 1) + 1) * 127.5).permute(1, 2, 0).numpy()[:, :, ::-1]
     tensors = {k: v.numpy() for k, v in net.state_dict().items()}
     drawn = Drawn(*(x.numpy() for x in (*packed(canvas), *packed(box))))
-    picture = Composer(make_textures(tensors)).compose(drawn, controls, guides)
+    picture = Composer(make_textures(tensors), threads).compose(drawn, controls, guides)
     matte = 255 * net.matte(geometry["controls"])[0, 0].numpy()
     assert picture.shape == (SIZE, SIZE, 4) and 20 < matte.std() < 120
-    assert abs(picture[:, :, 3] - matte).mean() < 0.6 and abs(picture[:, :, 3] - matte).max() < 4
+    assert abs(picture[:, :, 3] - matte).mean() < 0.6 and abs(picture[:, :, 3] - matte).max() < 6
     difference = abs(picture[:, :, :3] - reference)
     assert difference.mean() < 0.5 and difference.max() < 4  # OpenCV samples on 1/32 pixel
 

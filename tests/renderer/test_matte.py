@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from avatar_engine.assembly import find_avatar
-from renderer.backdrop import Backdrop
+from renderer.backdrop import Mattes, Scratch, lay_wall, turn_terms
 from renderer.geometry import HAIR_REGION, MATTE_GRID, SIZE
 from renderer.portrait import FormatError, Portrait
 from renderer.torch_places import carried, head_matte, pixel_grid
@@ -90,6 +90,14 @@ def test_too_few_mattes_are_an_error_that_says_how_to_get_them(frames_folder: Pa
     assert turns(rows).shape == (len(rows), 57)
 
 
+def moved_matte(mattes: Mattes, body: np.ndarray, controls: np.ndarray) -> np.ndarray:
+    """The whole matte of a picture, its parts one after the other."""
+    matte = body.copy()
+    for rows, _ in mattes.parts():
+        mattes.move(mattes.turned(turn_terms(controls)), rows, matte[rows], Scratch(matte.shape))
+    return matte
+
+
 @given(seed=st.integers(0, 10_000), shrink=st.sampled_from([1, 2]))
 @settings(max_examples=20)
 def test_bytes_say_what_the_formula_says(seed: int, shrink: int) -> None:
@@ -102,25 +110,30 @@ def test_bytes_say_what_the_formula_says(seed: int, shrink: int) -> None:
     motion = random.normal(0, 0.01, (9, 2, *MATTE_GRID)).astype(np.float32)
     controls = np.zeros(57, np.float32)
     controls[52:55] = random.normal(0, 0.4, 3)
-    backdrop = Backdrop(wall, head, body, motion, shrink)
-    backdrop.turn(controls)
-    alpha = backdrop.matte[:, :, None] / 255
+    matte = moved_matte(Mattes(head, body, motion, shrink), body, controls)
+    alpha = matte[:, :, None] / 255
     wanted = alpha * picture + (1 - alpha) * wall
-    backdrop.lay(picture)
+    lay_wall(picture, matte, wall, Scratch((side, side)))
     assert np.abs(picture - wanted).max() <= 1.01
     if shrink == 1:
         texture = torch.from_numpy(head / np.float32(255))[None, None]
         moved = head_matte(texture, torch.from_numpy(motion), torch.from_numpy(controls)[None])
         whole = 1 - (1 - moved[0, 0].numpy()) * (1 - body / 255)
-        assert np.abs(backdrop.matte / 255 - whole).mean() < 0.01
+        assert np.abs(matte / 255 - whole).mean() < 0.01
 
 
-def test_without_a_wall_nothing_is_laid() -> None:
-    empty, picture = np.zeros((SIZE, SIZE), np.uint8), np.full((SIZE, SIZE, 3), 7, np.uint8)
-    backdrop = Backdrop(None, empty, empty, np.zeros((9, 2, *MATTE_GRID), np.float32))
-    backdrop.turn(np.zeros(57, np.float32))
-    backdrop.lay(picture)
-    assert (picture == 7).all() and not backdrop.matte.any()
+@given(shoulders=st.integers(0, SIZE // 2), shrink=st.sampled_from([1, 2]))
+def test_the_person_can_be_nowhere_but_in_the_parts(shoulders: int, shrink: int) -> None:
+    side = SIZE // shrink
+    head = np.full((side, side), 255, np.uint8)
+    body = np.zeros_like(head)
+    body[shoulders:, ::3] = 255
+    mattes = Mattes(head, body, np.zeros((9, 2, *MATTE_GRID), np.float32), shrink)
+    covered = np.zeros((side, side), int)
+    for part in mattes.parts():
+        covered[part] += 1
+    assert covered.max() == 1
+    assert not moved_matte(mattes, body, np.zeros(57, np.float32))[covered == 0].any()
 
 
 @pytest.mark.parametrize("size", [256, 384, 512])
