@@ -71,7 +71,9 @@ class TorchBackend:
         """uint8 [n, 512, 512, 4], RGBA. DeviceFull."""
 
         def work(part: Faces, _start: int) -> UInt8:
-            return _fetch(to_rgba(self._rgb(part), self._net.matte(self._put(part.controls))))
+            with self._autocast():
+                picture, matte = self._net.with_matte(self._geometry(part), self._background)
+            return _fetch(to_rgba(to_rgb(picture), matte))
 
         return np.concatenate(self._in_pieces(faces, work))
 
@@ -80,7 +82,8 @@ class TorchBackend:
         """See BatchBackend. One pass for all sizes; scaled and converted on the device."""
 
         def work(part: Faces, start: int) -> list[UInt8]:
-            rgb = self._rgb(part)
+            with self._autocast():
+                rgb = to_rgb(self._net(self._geometry(part), background=self._background))
             wanted = np.array(sizes[start : start + len(part)])
             made: dict[int, UInt8] = {}
             for size in set(wanted.tolist()):
@@ -114,13 +117,16 @@ class TorchBackend:
                 logger.warning("no memory for %d pictures at once, %d now: %s", len(part), self._most, reason)
         return done
 
-    def _rgb(self, faces: Faces) -> Tensor:
-        """float32 [n, 3, 512, 512] on the device, RGB, whole numbers 0..255."""
+    def _autocast(self) -> torch.autocast:
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda")
+
+    def _geometry(self, faces: Faces) -> dict[str, Tensor]:
+        """What the network is fed, on the device."""
         outlines = [
             self.geometry.outlines(*face)
             for face in zip(faces.weights, faces.head_rad, faces.gaze_rad, strict=True)
         ]
-        geometry = {
+        return {
             "controls": self._put(faces.controls),
             "masks": self._put(np.stack([o.masks for o in outlines])).float() / 255,
             "warp": self._spline(self._put(np.stack([o.control for o in outlines]))),
@@ -128,8 +134,6 @@ class TorchBackend:
             "openings": self._put(np.stack([o.openings for o in outlines])).float() / 255,
             "folds": self._put(np.stack([o.folds for o in outlines])),
         }
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
-            return to_rgb(self._net(geometry, background=self._background))
 
     def _put(self, array: np.ndarray[Any, Any]) -> Tensor:
         tensor = torch.from_numpy(np.ascontiguousarray(array))

@@ -222,8 +222,15 @@ class Generator(nn.Module):  # type: ignore[misc]
         canvas, box = self.features(geometry["controls"], geometry["masks"], geometry["warp"], window)
         return self.compose(canvas, box, geometry, window, background)
 
-    @torch.autocast("cuda", enabled=False)  # type: ignore[untyped-decorator]
-    @torch.autocast("cpu", enabled=False)  # type: ignore[untyped-decorator]
+    def with_matte(
+        self, geometry: dict[str, Tensor], background: Tensor | Literal["wall"] | None = "wall"
+    ) -> tuple[Tensor, Tensor]:
+        """As `forward` of whole pictures, and how much of each pixel is the person, [n, 1, 512, 512],
+        0..1."""
+        canvas, box = self.features(geometry["controls"], geometry["masks"], geometry["warp"])
+        person, matte = self._person(canvas, box, geometry), self.matte(geometry["controls"].float())
+        return self._before(background, person, matte), matte
+
     def compose(
         self,
         canvas: Tensor,
@@ -232,7 +239,19 @@ class Generator(nn.Module):  # type: ignore[misc]
         window: Window | None = None,
         background: Tensor | Literal["wall"] | None = "wall",
     ) -> Tensor:
-        """Features and textures -> picture; positions need all their bits, so never in half precision."""
+        """Features and textures -> picture."""
+        person = self._person(canvas, box, geometry, window)
+        if background is None:
+            return person
+        matte = self.matte(geometry["controls"].float(), window)
+        return self._before(background, person, matte, window)
+
+    @torch.autocast("cuda", enabled=False)  # type: ignore[untyped-decorator]
+    @torch.autocast("cpu", enabled=False)  # type: ignore[untyped-decorator]
+    def _person(
+        self, canvas: Tensor, box: Tensor, geometry: dict[str, Tensor], window: Window | None = None
+    ) -> Tensor:
+        """The picture without the wall; positions need all their bits, so never in half precision."""
         canvas, box, controls = canvas.float(), box.float(), geometry["controls"].float()
         n, device = len(controls), canvas.device
         inner = window or Window.of_box(n)
@@ -268,13 +287,25 @@ class Generator(nn.Module):  # type: ignore[misc]
         picture = picture + (detail if window else F.pad(detail, (start, end, start, end)))
         if not self.training:
             picture = picture.clamp(-1, 1)  # the CPU lays bytes before the wall
-        if background is None:
-            return picture
-        wall = F.interpolate(self.textures[WALL], size=(SIZE, SIZE), mode="bilinear")
-        behind = (background if isinstance(background, Tensor) else wall).expand(n, -1, -1, -1)
-        behind = window.cut(behind, 8) if window else behind
-        return behind + self.matte(controls, window) * (picture - behind)
+        return picture
 
+    def _before(
+        self,
+        background: Tensor | Literal["wall"] | None,
+        person: Tensor,
+        matte: Tensor,
+        window: Window | None = None,
+    ) -> Tensor:
+        """The person before what is behind him."""
+        if background is None:
+            return person
+        wall = F.interpolate(self.textures[WALL], size=(SIZE, SIZE), mode="bilinear")
+        behind = (background if isinstance(background, Tensor) else wall).expand(len(person), -1, -1, -1)
+        behind = window.cut(behind, 8) if window else behind
+        return behind + matte * (person - behind)
+
+    @torch.autocast("cuda", enabled=False)  # type: ignore[untyped-decorator]
+    @torch.autocast("cpu", enabled=False)  # type: ignore[untyped-decorator]
     def matte(self, controls: Tensor, window: Window | None = None) -> Tensor:
         """How much of each pixel is the person, not the wall: [n, 1, 512, 512] or that part of it, 0..1."""
         head = head_matte(self.textures[MATTE], self.matte_motion, controls)

@@ -19,7 +19,6 @@ from avatar_engine import assembly, session
 from avatar_engine.clock import FRAME_RATE
 from avatar_engine.config import EmotionChoice, MotionOptions, RenderOptions, options_from
 from avatar_engine.drivers import offline
-from avatar_engine.drivers.media.background import TRANSPARENT
 from avatar_engine.drivers.media.speech import Speech, SpeechArray, open_speech
 from avatar_engine.drivers.motion_files.clip import Limits, MotionClip, fit
 from avatar_engine.drivers.motion_files.files import check_suffix, read_motion
@@ -159,13 +158,11 @@ def render(
     # Cheap checks before anything is loaded.
     offline.check_alpha(target, background)
     portrait = models.portrait(drawn)
-    limits = Limits.of_avatar(portrait.limits)
-    drawing = offline.before(portrait, background)
-    picturing = offline.Picturing(target, drawing, limits, background == TRANSPARENT)
+    picturing = offline.picturing(target, portrait, Limits.of_avatar(portrait.limits), background)
     director = offline.Director(models.open_session(chosen, with_text=text is not None), source, text)
     counter = _Counter(on_frame, offline.expected_frames(source))
     offline.render_speech(director, source, picturing, motion_target, _meta(source, chosen, avatar), counter)
-    return Report(director.frame_count, director.frame_count / FRAME_RATE, drawing.device)
+    return Report(director.frame_count, director.frame_count / FRAME_RATE, picturing.renderer.device)
 
 
 @overload
@@ -292,11 +289,10 @@ def animate(
     limits = Limits.of_avatar(portrait.limits)
     fitted, warning = fit(clip, limits)
     offline.emit_warnings([*clip.warnings, *([] if warning is None else [warning])])
-    drawing = offline.before(portrait, background)
-    picturing = offline.Picturing(target, drawing, limits, background == TRANSPARENT)
+    picturing = offline.picturing(target, portrait, limits, background)
     counter = _Counter(on_frame, len(fitted))
     offline.render_clip(fitted, source, picturing, counter)
-    return Report(counter.done, counter.done / FRAME_RATE, drawing.device)
+    return Report(counter.done, counter.done / FRAME_RATE, picturing.renderer.device)
 
 
 class _Counter:

@@ -43,7 +43,6 @@ from avatar_engine.types import (
     EmotionScores,
     ExpressionFrame,
     Float32,
-    Renderer,
     StagedRenderer,
     UInt8,
 )
@@ -61,23 +60,23 @@ class Picturing:
     """How frames become a file."""
 
     output: Path
-    renderer: Renderer
+    renderer: StagedRenderer
     limits: Limits
     "What is drawn never goes beyond these: the generator has not seen what lies there."
     is_transparent: bool = False
     "Whether the pictures' alpha is kept."
 
 
-def before(renderer: StagedRenderer, background: str | None) -> StagedRenderer:
-    """The renderer with its person before a background, as the option names it; UsageError."""
+def picturing(output: Path, renderer: StagedRenderer, limits: Limits, background: str | None) -> Picturing:
+    """Frames as a file, with the person before a background, as the option names it; UsageError."""
     if background is None:
-        return renderer
+        return Picturing(output, renderer, limits)
     if not renderer.has_matte:
         raise UsageError(
             f"background {background}: this avatar has no matte, its own background is part of the picture; "
             f"leave the background out"
         )
-    return renderer.before(read_background(background))
+    return Picturing(output, renderer.before(read_background(background)), limits, background == TRANSPARENT)
 
 
 def check_alpha(output: Path, background: str | None) -> None:

@@ -27,6 +27,8 @@ from renderer.training.dataset import face_controls, read_labels
 from renderer.training.evaluate import PARTS
 
 Float32 = NDArray[np.float32]
+SHORTEST = 4
+"Frames of a clip that are too few."
 TREMBLE = 1e-3
 "Of every weight; of head and gaze in radians half of it, .03 degrees."
 
@@ -85,9 +87,16 @@ def judge(weights: Path, folders: list[Path]) -> dict[str, float]:
     clips: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in read_labels(folders):
         clips[f"{row['path'].parent}/{row['image'].split('_')[0]}"].append(row)
-    found = [judge_clip(portrait, rows) for rows in clips.values() if len(rows) > 4]
+    long_enough = [rows for rows in clips.values() if len(rows) > SHORTEST]
+    if not long_enough:
+        raise ValueError(
+            f"no clip of more than {SHORTEST} frames among {len(clips)}: render some with --motion"
+        )
+    found = [judge_clip(portrait, rows) for rows in long_enough]
     means = {name: float(np.mean([clip[name] for clip in found])) for name in found[0]}
-    figures = {"clips": len(found), **means, **judge_stillness(portrait)}
+    lengths = [len(rows) for rows in long_enough]
+    figures = {"clips": len(found), "left out": len(clips) - len(found)}
+    figures |= {"shortest": min(lengths), "longest": max(lengths), **means, **judge_stillness(portrait)}
     return {name: round(value, 3) for name, value in figures.items()}
 
 

@@ -4,11 +4,11 @@
         --work runs/ava --out renderer/weights/ava
 
 FRAMES is what `python -m renderer.synthesis render --avatar ava` wrote (several folders may be named),
-FACE_MODEL what its `convert` made of a copy of ICT-FaceKit and the grooms. The first training is
-supervised; the second goes on from it with the texture loss, which is what makes skin, lashes and teeth
-crisp, and the discriminator. Wall and mattes are fitted before. With `--start` it begins with the channels of
-trained weights that matter most instead of noise; hair of a new person is fitted to its texture first. Steps
-that are already done in the work folder are not done again.
+FACE_MODEL what its `convert` made of a copy of ICT-FaceKit and the grooms. The first training is supervised;
+the second goes on from it with the texture loss, which is what makes skin, lashes and teeth crisp, and the
+discriminator. Wall and mattes are fitted before, the teeth's textures anew after. With `--start` it begins
+with the channels of trained weights that matter most instead of noise; hair of a new person is fitted to its
+texture first. Steps that are already done in the work folder are not done again.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ import sys
 from pathlib import Path
 
 from renderer.synthesis import rig_labels
-from renderer.training import export, layers, matte, prune, rig, train
+from renderer.training import export, layers, matte, polish, prune, rig, train
 
+POLISH_STEPS = 200
 CANVAS_STEPS = 400
 "Of a new person's hair, before the network learns."
 
@@ -94,12 +95,17 @@ def main(argv: list[str] | None = None) -> None:
         if not (run / "done").exists():
             train.main([*common, "--out", str(run), "--minutes", str(minutes), *extra])
             (run / "done").touch()
+    even = options.work / "even"
+    if not even.exists():
+        steps = str(min(POLISH_STEPS, options.steps))
+        places = ["--frames", *frames, "--rig", str(rig_file), "--out", str(even)]
+        polish.main(["--run", str(runs[1]), "--steps", steps, *places])
     command = shlex.join(
         ["python", "-m", "renderer.training.portrait", *(sys.argv[1:] if argv is None else argv)]
     )
     arguments = [
         "--run",
-        str(runs[1]),
+        str(even),
         "--rig",
         str(rig_file),
         "--frames",

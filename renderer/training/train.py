@@ -162,16 +162,8 @@ class Trainer:
 
     def picture(self, frames: Frames, index: Tensor) -> Tensor:
         """Drawn crops [k, 3, side, side]; of face crops only their window of the canvas is worked out."""
-        if frames.side == SIZE:
-            return self._draw(frames, index, None)
-        cells = (
-            frames.side // 8 + 5
-        )  # two cells or more around: what the convolutions at the window's edge miss
-        low, high = BOX_START // 8, (BOX_START + BOX_SIZE) // 8 - cells
-        origin = frames.origin[index]
-        corner = (origin // 8 - 2).clamp(low, high)
-        window = Window([(x, y) for x, y in corner.tolist()], cells)
-        return crop(self._draw(frames, index, window), origin - 8 * corner, frames.side)
+        window = window_of(frames, index)
+        return cut(self._draw(frames, index, window), frames, index, window)
 
     def _draw(self, frames: Frames, index: Tensor, window: Window | None) -> Tensor:
         geometry = frames.geometry(index)
@@ -240,6 +232,25 @@ class Trainer:
             if last:
                 break
         log.close()
+
+
+def window_of(frames: Frames, index: Tensor) -> Window | None:
+    """The part of the canvas round face crops: two cells or more around, which is what the convolutions at
+    its edge miss. None of whole pictures."""
+    if frames.side == SIZE:
+        return None
+    cells = frames.side // 8 + 5
+    low, high = BOX_START // 8, (BOX_START + BOX_SIZE) // 8 - cells
+    corner = (frames.origin[index] // 8 - 2).clamp(low, high)
+    return Window([(x, y) for x, y in corner.tolist()], cells)
+
+
+def cut(drawn: Tensor, frames: Frames, index: Tensor, window: Window | None) -> Tensor:
+    """The crops [k, 3, side, side] of what was drawn of their window."""
+    if window is None:
+        return drawn
+    origin = frames.origin[index]
+    return crop(drawn, origin - 8 * torch.tensor(window.corners, device=origin.device), frames.side)
 
 
 def face_masks(frames: Frames, index: Tensor) -> Tensor:

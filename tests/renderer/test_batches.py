@@ -157,15 +157,15 @@ def test_sizes_and_planes_on_the_device_are_opencvs() -> None:
 def starve(backend: TorchBackend, monkeypatch: pytest.MonkeyPatch, room: int) -> list[int]:
     """A device with memory for so many pictures; what was asked of it."""
     asked: list[int] = []
-    rgb: Callable[[Any], torch.Tensor] = backend._rgb
+    geometry: Callable[[Any], dict[str, torch.Tensor]] = backend._geometry
 
-    def starved(part: Any) -> torch.Tensor:
+    def starved(part: Any) -> dict[str, torch.Tensor]:
         asked.append(len(part))
         if len(part) > room:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nand more lines")
-        return rgb(part)
+        return geometry(part)
 
-    monkeypatch.setattr(backend, "_rgb", starved)
+    monkeypatch.setattr(backend, "_geometry", starved)
     return asked
 
 

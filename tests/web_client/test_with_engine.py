@@ -22,6 +22,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 SPEECH = Path(__file__).parents[2] / "examples" / "sense_and_sensibility.flac"
 TEXT = "He was not an ill-disposed young man."
 "What its first three seconds say."
+BACKGROUND = (32, 160, 64)
+"Red, green, blue of what stands behind the avatar."
 READY_WITHIN_S = 60
 "Far more than it takes: tests share their machine."
 MOUTH = """
@@ -63,6 +65,7 @@ return {{ most, lateShare, ...(await said) }};
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     log = tmp_path_factory.mktemp("serve") / "log"
     command = [sys.executable, "-m", "avatar_engine.drivers.cli", "serve", "--port", "0"]
+    command += ["--background", "#{:02x}{:02x}{:02x}".format(*BACKGROUND)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive"}
     with log.open("w") as lines:
         process = subprocess.Popen(
@@ -94,6 +97,17 @@ def live(chromium: Any, engine: str) -> Iterator[Visit]:
     visit.page.goto(engine, wait_until="domcontentloaded")
     yield visit.live()
     context.close()
+
+
+def test_the_avatar_stands_before_the_background_of_ones_choice(live: Visit) -> None:
+    corner = live.run(
+        "const video = root.querySelector('video');"
+        "const canvas = new OffscreenCanvas(16, 16).getContext('2d');"
+        "const side = video.videoWidth / 16;"
+        "canvas.drawImage(video, side / 4, side / 4, side, side, 0, 0, 16, 16);"
+        "return [...canvas.getImageData(8, 8, 1, 1).data];"
+    )
+    assert corner[:3] == pytest.approx(BACKGROUND, abs=10)
 
 
 def test_speech_is_seen_heard_and_read(live: Visit) -> None:
