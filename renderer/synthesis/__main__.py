@@ -88,6 +88,9 @@ def _add_render(parser: argparse.ArgumentParser) -> None:
         "--samples", type=_positive, help="samples a pixel (default: 5 in a face crop, 6 in a full frame)"
     )
     parser.add_argument(
+        "--rest", action="store_true", help="whole pictures of the face at rest, for renderer.training.polish"
+    )
+    parser.add_argument(
         "--motion", type=Path, help="show this motion (JSON of avatar-engine motion) in place of random faces"
     )
     parser.add_argument("--first", type=_not_negative, default=0, help="first frame of the motion (0)")
@@ -128,7 +131,10 @@ def _render(options: argparse.Namespace) -> None:
     if options.motion and options.tongue:
         raise SynthesisError("--tongue goes with random faces; a --motion says itself what the tongue does.")
     clip = read_clip(options.motion, options.first, options.frames) if options.motion else None
-    job = RenderJob(options.seed, options.frames, options.full, options.tongue, options.samples, clip)
+    if options.rest and (options.motion or options.tongue):
+        raise SynthesisError("--rest shows no motion and no tongue: leave --motion and --tongue out.")
+    asked = (options.seed, options.frames, options.full, options.tongue, options.samples, options.rest)
+    job = RenderJob(*asked, clip)
     workshop = open_workshop(options, options.out)
     rendered = render_frames(workshop, job, options.out)
     print(f"{options.out}: {rendered} frames rendered, {options.frames - rendered} were there")

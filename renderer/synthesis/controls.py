@@ -130,6 +130,11 @@ def frame_controls(seed: int, index: int, full_share: float, lip_gap: LipGap) ->
     return controls, bool(rng.random() < full_share)
 
 
+def controls_at_rest() -> Controls:
+    """A face that shows nothing and looks ahead."""
+    return Controls(dict.fromkeys(ARKIT_NAMES, 0.0), (0.0, 0.0, 0.0), (0.0, 0.0))
+
+
 def sample_controls(rng: np.random.Generator, lip_gap: LipGap) -> Controls:
     """Draw one face. The order of the draws is fixed: the frames of a seed must never change."""
     weights = dict.fromkeys(ARKIT_NAMES, 0.0)

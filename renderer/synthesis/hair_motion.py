@@ -30,6 +30,7 @@ FRONT_CM = -2.0
 "Hair behind this is seen only as outline."
 CELL_PX, DEPTH_CM = 4, 0.35
 "Seen is what lies at most so far behind the nearest hair of its cell."
+GAP_CELLS, BEHIND_CM = 9, -100.0
 CENTRE = np.array([[0.0, 6.0, 0.0]])
 "Of the skull, cm; the outline is measured round it."
 ANGLES = np.radians(np.arange(-95, 96, 3))
@@ -38,11 +39,12 @@ ANGLES = np.radians(np.arange(-95, 96, 3))
 
 def hair_motion(figure: Figure, seed: int = 0) -> dict[str, np.ndarray]:
     """hair_motion, matte_motion float32 [9, 12] as `renderer.torch_places.carried` takes them, hair_matte
-    uint8 [512, 512]: the head with its hair on the neutral picture."""
+    uint8 [512, 512]: the head with its hair on the neutral picture; hair_shown uint8 [512, 512]: 255 where
+    one sees hair there, not skin."""
     random = np.random.default_rng(seed)
     strands = figure.strand_sets[0].rest.reshape(-1, 3)
     points = strands[random.integers(len(strands), size=min(POINTS, len(strands)))]
-    rest = CAMERA.project(points)
+    rest, skin = CAMERA.project(points), figure.vertices[:SKIN_VERTICES]
     usable = _seen(rest, points[:, 2]) & (rest[:, 1] < LOWEST_PX) & (points[:, 2] > FRONT_CM)
     outline = _outline(rest, CAMERA.project(CENTRE))
     surface_rows, outline_rows = [], []
@@ -59,17 +61,36 @@ def hair_motion(figure: Figure, seed: int = 0) -> dict[str, np.ndarray]:
     return {
         "hair_motion": _solve(surface_rows, powers=6),
         "matte_motion": _solve(outline_rows, powers=3),
-        "hair_matte": _matte(rest, CAMERA.project(figure.vertices[:SKIN_VERTICES])),
+        "hair_matte": _matte(rest, CAMERA.project(skin)),
+        "hair_shown": _shown(rest, points[:, 2], CAMERA.project(skin), skin[:, 2]),
     }
+
+
+def _shown(hair: Array, hair_depth: Array, skin: Array, skin_depth: Array) -> NDArray[np.uint8]:
+    """Where hair at places [n, 2] (pixels) is nearer to the camera than skin is."""
+    of_hair, of_skin = _nearest(hair, hair_depth), _nearest(skin, skin_depth)
+    # the skin has fewer points than cells
+    whole = cv2.morphologyEx(np.maximum(of_skin, BEHIND_CM), cv2.MORPH_CLOSE, np.ones((GAP_CELLS, GAP_CELLS)))
+    shown = (of_hair > whole).astype(np.uint8) * 255
+    return np.asarray(cv2.resize(cv2.medianBlur(shown, 3), (PICTURE_SIZE, PICTURE_SIZE)), np.uint8)
+
+
+def _nearest(places: Array, depth: Array) -> Array:
+    """Depth of what is nearest in each cell, [rows, columns]; minus infinity where nothing is."""
+    nearest = np.full((PICTURE_SIZE // CELL_PX,) * 2, -np.inf)
+    np.maximum.at(nearest, _cells(places), depth)
+    return nearest
+
+
+def _cells(places: Array) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Row and column of the cells in which places [n, 2] are, [n] each."""
+    column, row = np.clip(places // CELL_PX, 0, PICTURE_SIZE // CELL_PX - 1).astype(np.intp).T
+    return row, column
 
 
 def _seen(places: Array, depth: Array) -> NDArray[np.bool_]:
     """Which points at places [n, 2] (pixels) are not hidden by other hair; depth towards the camera."""
-    cells = np.clip(places // CELL_PX, 0, PICTURE_SIZE // CELL_PX - 1).astype(int)
-    key = cells[:, 1] * (PICTURE_SIZE // CELL_PX) + cells[:, 0]
-    nearest = np.full(key.max() + 1, -np.inf)
-    np.maximum.at(nearest, key, depth)
-    return np.asarray(depth > nearest[key] - DEPTH_CM)
+    return np.asarray(depth > _nearest(places, depth)[_cells(places)] - DEPTH_CM)
 
 
 def _outline(places: Array, centre: Array) -> Array:

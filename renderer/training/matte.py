@@ -155,7 +155,8 @@ def fit_wall(pictures: list[NDArray[np.uint8]], mattes: NDArray[np.float32]) -> 
 def fit_canvas(
     labels: Mapping[str, np.ndarray], rows: list[dict[str, Any]], steps: int
 ) -> tuple[dict[str, np.ndarray], dict[str, float]]:
-    """What `renderer.training.layers.start_from` takes over, and figures.
+    """What `renderer.training.layers.start_from` takes over and `renderer.training.polish` is told, and
+    figures.
 
     rows: all labels; held-out ones are for the figures only.
     """
@@ -172,7 +173,7 @@ def fit_canvas(
     pictures = [_read(Path(row["path"]), cv2.IMREAD_COLOR) for row in train]
     wall = fit_wall(pictures, mattes[:, 0].numpy())
     motions = {"hair_motion": labels["hair_motion"], "matte_motion": fit.motion.numpy()}
-    return made | motions | {"wall": wall}, facts
+    return made | motions | {"wall": wall, "hair_shown": labels["hair_shown"]}, facts
 
 
 def main(argv: list[str] | None = None) -> None:

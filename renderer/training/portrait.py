@@ -6,9 +6,10 @@
 FRAMES is what `python -m renderer.synthesis render --avatar ava` wrote (several folders may be named),
 FACE_MODEL what its `convert` made of a copy of ICT-FaceKit and the grooms. The first training is supervised;
 the second goes on from it with the texture loss, which is what makes skin, lashes and teeth crisp, and the
-discriminator. Wall and mattes are fitted before, the teeth's textures anew after. With `--start` it begins
-with the channels of trained weights that matter most instead of noise; hair of a new person is fitted to its
-texture first. Steps that are already done in the work folder are not done again.
+discriminator. Wall and mattes are fitted before, the teeth's textures and, with `--rest`, strands of hair
+after. With `--start` it begins with the channels of trained weights that matter most instead of noise; hair
+of a new person is fitted to its texture first. Steps that are already done in the work folder are not done
+again.
 """
 
 from __future__ import annotations
@@ -21,7 +22,6 @@ from pathlib import Path
 from renderer.synthesis import rig_labels
 from renderer.training import export, layers, matte, polish, prune, rig, train
 
-POLISH_STEPS = 200
 CANVAS_STEPS = 400
 "Of a new person's hair, before the network learns."
 
@@ -40,6 +40,9 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--frames", type=Path, nargs="+", required=True, help="folders of rendered frames")
     parser.add_argument(
         "--report", type=Path, nargs="*", default=[], help="frames for the manifest's figures only"
+    )
+    parser.add_argument(
+        "--rest", type=Path, nargs="*", default=[], help="frames of the face at rest, for strands of hair"
     )
     parser.add_argument("--work", type=Path, required=True, help="folder for labels, rig and runs")
     parser.add_argument("--out", type=Path, required=True, help="weights folder to write")
@@ -97,9 +100,10 @@ def main(argv: list[str] | None = None) -> None:
             (run / "done").touch()
     even = options.work / "even"
     if not even.exists():
-        steps = str(min(POLISH_STEPS, options.steps))
-        places = ["--frames", *frames, "--rig", str(rig_file), "--out", str(even)]
-        polish.main(["--run", str(runs[1]), "--steps", steps, *places])
+        steps = str(min(polish.STEPS, options.steps))
+        places = ["--frames", *frames, "--rig", str(rig_file), "--out", str(even), "--canvas", str(canvas)]
+        rest = ["--rest", *map(str, options.rest)] if options.rest else []
+        polish.main(["--run", str(runs[1]), "--steps", steps, *places, *rest])
     command = shlex.join(
         ["python", "-m", "renderer.training.portrait", *(sys.argv[1:] if argv is None else argv)]
     )

@@ -96,7 +96,9 @@ def hair_labels() -> dict[str, np.ndarray]:
     motion = np.zeros((9, 2, 6), np.float32)
     motion[[0, 1], [0, 1], 0] = -0.03, 0.03
     matte = cv2.circle(np.zeros((512, 512), np.uint8), (256, 240), 170, 255, -1)
-    return {"hair_motion": motion.reshape(9, 12), "matte_motion": -motion.reshape(9, 12), "hair_matte": matte}
+    shown = cv2.circle(matte.copy(), (256, 290), 140, 0, -1)
+    motions = {"hair_motion": motion.reshape(9, 12), "matte_motion": -motion.reshape(9, 12)}
+    return motions | {"hair_matte": matte, "hair_shown": shown}
 
 
 def made_canvas() -> dict[str, np.ndarray]:

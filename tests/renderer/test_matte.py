@@ -78,7 +78,7 @@ def test_the_wall_is_what_is_seen_of_it_and_goes_on_behind() -> None:
 
 def test_frames_give_what_a_network_begins_with(frames_folder: Path) -> None:
     made, facts = fit_canvas(hair_labels(), read_labels([frames_folder]), 8)
-    assert set(made) == {"matte", "body", "wall", "hair_motion", "matte_motion"}
+    assert set(made) == {"matte", "body", "wall", "hair_motion", "matte_motion", "hair_shown"}
     assert made["matte"].shape == made["body"].shape == (512, 512)
     assert facts["pictures"] >= 6 and 0 < facts["mean error"] < 0.3
 

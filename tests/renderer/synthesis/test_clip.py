@@ -47,6 +47,15 @@ def test_a_clip_is_the_motion_from_its_first_frame(tmp_path: Path, lip_gap: LipG
     assert "clip" not in RenderJob(1, 3).origin
 
 
+def test_a_face_at_rest_is_a_whole_picture_of_nothing_felt(lip_gap: LipGap) -> None:
+    job = RenderJob(1, 2, 0.0, at_rest=True)
+    for index in (0, 1):
+        controls, is_full = job.controls(index, lip_gap)
+        assert is_full and not any(controls.weights.values()) and len(controls.weights) == 52
+        assert controls.head_deg == (0, 0, 0) and controls.gaze_deg == (0, 0)
+    assert job.origin != RenderJob(1, 2, 0.0).origin
+
+
 @pytest.mark.parametrize(
     ("content", "says"),
     [

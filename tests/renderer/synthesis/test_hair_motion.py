@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from renderer.synthesis.camera import CAMERA
+from renderer.synthesis.face_model import LANDMARK_VERTICES
 from renderer.synthesis.figure import Figure
 from renderer.synthesis.hair_motion import hair_motion
 from renderer.synthesis.pose import pose_head
@@ -59,6 +60,13 @@ def test_the_matte_covers_the_head_and_not_the_wall(made: dict[str, np.ndarray])
     matte = made["hair_matte"]
     x, y = CAMERA.project(np.array([0.0, 5, 8])).astype(int)
     assert matte.shape == (512, 512) and matte[y, x] == 255 and not matte[:, :20].any()
+
+
+def test_hair_is_shown_where_no_skin_is_before_it(figure: Figure) -> None:
+    shown = hair_motion(figure)["hair_shown"]
+    nose = CAMERA.project(figure.vertices[[LANDMARK_VERTICES[30]]])[0].astype(int)
+    assert shown.shape == (512, 512) and shown.dtype == np.uint8
+    assert not shown[nose[1] - 4 : nose[1] + 4, nose[0] - 4 : nose[0] + 4].any() and not shown[:, :10].any()
 
 
 def test_hair_of_the_figure_gives_finite_motions(figure: Figure) -> None:
