@@ -44,8 +44,8 @@ ROUGHNESS = 0.02
 "What a mean squared Laplacian of 1 costs, against the distance from the frames."
 DETAIL_PX = 3.0
 "Hair's detail is what a Gaussian of this takes away."
-RIM_PX, EDGE_PX = 9, 4
-"How far inside the outline it begins, and how softly it ends where skin is."
+RIM_PX, EDGE_PX = 9, 5
+"How far inside the outline, and how far from skin, it begins."
 HAIR_STEPS, HAIR_RATE = 80, 1e-2
 
 
@@ -112,8 +112,9 @@ def fit_strands(
     truth = rest.truth(index)
     net.requires_grad_(False)
     with torch.no_grad():
-        where = within(head_matte(net.textures[MATTE], net.matte_motion, geometry["controls"]))
-        where = where * spread(torch.from_numpy(shown)[None, None].float() / 255, EDGE_PX)
+        outline = head_matte(net.textures[MATTE], net.matte_motion, geometry["controls"])
+        hairline = torch.from_numpy(shown)[None, None].float() / 255
+        where = within(outline, RIM_PX) * within(hairline, EDGE_PX)
     hair = net.textures["hair"].requires_grad_(True)
     optimizer = torch.optim.Adam([hair], HAIR_RATE, betas=(0.9, 0.99))
     losses = []
@@ -130,15 +131,11 @@ def fit_strands(
     return losses
 
 
-def within(matte: Tensor) -> Tensor:
-    """[n, 1, h, w], 0..1: well inside. What the outline shows at rest is drawn elsewhere when the head
-    turns, and seen as a seam."""
-    return spread(-F.max_pool2d(-matte, 2 * RIM_PX + 1, 1, RIM_PX), RIM_PX)
-
-
-def spread(x: Tensor, reach: int) -> Tensor:
-    """Means of squares that reach so far to each side."""
-    return F.avg_pool2d(x, 2 * reach + 1, 1, reach, count_include_pad=False)
+def within(matte: Tensor, reach: int) -> Tensor:
+    """[n, 1, h, w], 0..1: inside, softly, and 0 where the edge is. What the edge shows at rest is drawn
+    elsewhere when the head turns, and seen as a seam."""
+    core = -F.max_pool2d(-matte, 2 * reach + 1, 1, reach)
+    return F.avg_pool2d(core, 2 * reach + 1, 1, reach, count_include_pad=False)
 
 
 def detail(pictures: Tensor) -> Tensor:
