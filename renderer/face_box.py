@@ -51,18 +51,9 @@ class InOpening:
     at: Region
 
 
-@dataclass(frozen=True)
-class Placed:
-    """What a frame's guides and gates say to the box."""
-
-    on_skin: Sequence[OnSkin]
-    in_opening: Sequence[InOpening]
-
-
-def place(textures: Textures, drawn: Drawn, guides: Guides) -> Placed:
-    """Where the layers of the face box lie in a frame."""
+def place_on_skin(textures: Textures, gates: Float32, guides: Guides) -> tuple[OnSkin, ...]:
+    """Where the face's textures lie in a frame; gates [gates, k, k]."""
     side, warp = BOX_SIZE // textures.shrink, cv2.split(guides.warp)
-    gates = _gates(drawn)
     across, down = _places(warp, guides.folds, WHOLE)
     folded = cv2.remap(guides.folds, across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     x0, y0, x1, y1 = LIDS_REGION
@@ -71,18 +62,23 @@ def place(textures: Textures, drawn: Drawn, guides: Guides) -> Placed:
     folds_at = _around(cv2.compare(folded, 0, cv2.CMP_GT), side)
     face, lids, folds = (textures.face, WHOLE), (textures.lids, LIDS_REGION), (textures.folds, WHOLE)
     everywhere = (slice(0, side), slice(0, side))
-    on_skin = (
+    return (
         OnSkin(face[0], _places(warp, *face), gates[FACE_GATE], everywhere),
         OnSkin(lids[0], _places(warp, *lids), gates[LIDS_GATE], lids_at, cv2.BORDER_CONSTANT),
         OnSkin(folds[0], _places(warp, *folds), folded, folds_at),
     )
+
+
+def place_in_openings(textures: Textures, gates: Float32, guides: Guides) -> list[InOpening]:
+    """Where teeth and irises lie in a frame; gates [gates, k, k]."""
+    side = BOX_SIZE // textures.shrink
     mouth, eyes = (cv2.resize(one, (side, side), interpolation=cv2.INTER_AREA) for one in guides.openings)
     in_opening = []
     for k, texture in enumerate(textures.rigid):
         opening = mouth if k < 2 else eyes
         gate = gates[min(k + 1, 3)]
         in_opening.append(InOpening(texture, guides.affines[k], gate, opening, _around(opening, side)))
-    return Placed(on_skin, in_opening)
+    return in_opening
 
 
 def _gates(drawn: Drawn) -> Float32:
@@ -130,10 +126,10 @@ class FaceBox:
     def detail(self, drawn: Drawn, guides: Guides) -> Float32:
         """What is added to the canvas, float32 [side, side, 3], valid until the next call."""
         detail = self._colours(drawn)
-        placed = place(self._textures, drawn, guides)
-        for layer in placed.on_skin:
+        gates = _gates(drawn)
+        for layer in place_on_skin(self._textures, gates, guides):
             self._add_skin(detail, layer)
-        for opening in placed.in_opening:
+        for opening in place_in_openings(self._textures, gates, guides):
             self._add_opening(detail, opening)
         return detail
 

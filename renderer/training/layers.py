@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -28,6 +27,7 @@ from renderer.torch_generator import FITTED_BEFORE, Generator
 from renderer.training.dataset import Frames, is_validation, load, read_labels
 from renderer.training.losses import laplacian_loss
 from renderer.training.runs import load_generator, save_generator
+from renderer.training.schedule import cosine
 
 FITTED = {"plate": 5e-3, "hair": 2e-2}
 "Textures and their rates: what could be in either is learned by the one that moves."
@@ -131,9 +131,7 @@ def fit_canvas_layers(net: Generator, frames: Frames, steps: int, seed: int = 0)
     rates |= {net.hair_motion: MOTION_RATE}
     groups = [{"params": [p.requires_grad_(True)], "lr": rate} for p, rate in rates.items()]
     optimizer = torch.optim.Adam(groups, betas=(0.9, 0.99))
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda step: 0.02 + 0.98 * (1 + math.cos(math.pi * step / steps)) / 2
-    )
+    schedule = cosine(optimizer, steps)
     canvas = torch.zeros(BATCH, net.canvas_head.out_channels, 64, 64)
     ones = torch.ones(BATCH, 1, frames.side, frames.side)
     losses = []

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -28,6 +27,7 @@ from renderer.backend import control_vector
 from renderer.geometry import HAIR_REGION, MATTE_GRID, SIZE
 from renderer.torch_places import head_matte
 from renderer.training.dataset import face_controls, is_validation, matte_path, read_labels
+from renderer.training.schedule import cosine
 
 WALL_SIDE = 64
 "The wall is out of focus."
@@ -90,9 +90,7 @@ class MatteFit:
         rates = {self.head: RATE, self.body: RATE, self.motion: MOTION_RATE}
         groups = [{"params": [p.requires_grad_(True)], "lr": rate} for p, rate in rates.items()]
         optimizer = torch.optim.Adam(groups, betas=(0.9, 0.99))
-        schedule = torch.optim.lr_scheduler.LambdaLR(
-            optimizer, lambda step: 0.02 + 0.98 * (1 + math.cos(math.pi * step / steps)) / 2
-        )
+        schedule = cosine(optimizer, steps)
         for _ in range(steps):
             index = torch.randint(len(mattes), (BATCH,), generator=random)
             error = self.matte(controls[index]) - mattes[index]

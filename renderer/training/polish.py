@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import shutil
 from pathlib import Path
 
@@ -34,6 +33,7 @@ from renderer.training.dataset import Frames, is_validation, load, part_weights,
 from renderer.training.evaluate import judge
 from renderer.training.losses import laplacian_loss
 from renderer.training.runs import load_generator, save_generator
+from renderer.training.schedule import cosine
 from renderer.training.train import cut, window_of
 
 POLISHED = ("teeth_upper", "teeth_lower")
@@ -71,18 +71,14 @@ def features(net: Generator, frames: Frames) -> tuple[Tensor, Tensor]:
     return canvas, box
 
 
-def polish(
-    net: Generator, frames: Frames, steps: int, smooth: float = ROUGHNESS, seed: int = 0
-) -> list[float]:
+def polish(net: Generator, frames: Frames, steps: int, seed: int = 0) -> list[float]:
     """Fit the textures of a generator to face crops; in place. Returns the loss of each step."""
     random = torch.Generator().manual_seed(seed)
     canvas, box = features(net, frames)
     net.requires_grad_(False)
     textures = [net.textures[name].requires_grad_(True) for name in POLISHED]
     optimizer = torch.optim.Adam(textures, RATE, betas=(0.9, 0.99))
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda step: 0.02 + 0.98 * (1 + math.cos(math.pi * step / steps)) / 2
-    )
+    schedule = cosine(optimizer, steps)
     losses = []
     for _ in range(steps):
         index = torch.randint(len(frames), (BATCH,), generator=random)
@@ -91,7 +87,7 @@ def polish(
         drawn = cut(drawn, frames, index, window)
         loss = laplacian_loss(drawn, frames.truth(index), part_weights(frames, index))
         losses.append(loss.item())
-        loss = loss + smooth * sum(roughness(texture) for texture in textures)
+        loss = loss + ROUGHNESS * sum(roughness(texture) for texture in textures)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
@@ -108,8 +104,8 @@ def fit_strands(
     shown: uint8 [512, 512], 255 where one sees hair at rest, not skin (hair_shown of the labels).
     """
     canvas, box = features(net, rest)
-    geometry, index = rest.geometry(torch.arange(len(rest))), torch.arange(len(rest))
-    truth = rest.truth(index)
+    index = torch.arange(len(rest))
+    geometry, truth = rest.geometry(index), rest.truth(index)
     net.requires_grad_(False)
     with torch.no_grad():
         outline = head_matte(net.textures[MATTE], net.matte_motion, geometry["controls"])
@@ -117,15 +113,15 @@ def fit_strands(
         where = within(outline, RIM_PX) * within(hairline, EDGE_PX)
     hair = net.textures["hair"].requires_grad_(True)
     optimizer = torch.optim.Adam([hair], HAIR_RATE, betas=(0.9, 0.99))
+    schedule = cosine(optimizer, steps)
     losses = []
-    for step in range(steps):
-        for group in optimizer.param_groups:
-            group["lr"] = HAIR_RATE * (0.02 + 0.98 * (1 + math.cos(math.pi * step / steps)) / 2)
+    for _ in range(steps):
         error = detail(net.compose(canvas, box, geometry) - truth) * where
         loss = (error.square() + 1e-5).sqrt().mean()
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
+        schedule.step()
         losses.append(loss.item())
     net.requires_grad_(True)
     return losses
